@@ -1,0 +1,1 @@
+"""The baselines of the field, one file each, registered like a third party's methods."""

@@ -1,0 +1,11 @@
+"""The base of every settings model: strict, frozen, and deaf to nothing."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Config(BaseModel):
+    """Settings as users write them: unknown keys are errors, values keep their type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,0 +1,138 @@
+"""Normalisation: statistics of the training part alone, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merbench.corpus.corpus import Corpus, Modality
+from merbench.errors import CorpusError
+
+_BLOCK = 1 << 16
+# A column whose spread is this small a share of its size is constant up to float32 rounding.
+_CONSTANT = 1e-6
+
+
+@dataclass(frozen=True)
+class ModalityNormaliser:
+    """What one modality's features are centred and scaled by.
+
+    Attributes:
+        keep: (k,) raw columns that stay, increasing.
+        mean: (k,) float64 training mean of each kept column; also fills its NaN.
+        sd: (k,) float64 training standard deviation (population).
+        mostly_nan: raw columns dropped because more than half of the training values are NaN.
+        constant: raw columns dropped because they do not vary in training.
+        filled: NaN values in the kept columns of the whole corpus.
+    """
+
+    keep: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+    mostly_nan: tuple[int, ...]
+    constant: tuple[int, ...]
+    filled: int
+
+    @property
+    def width(self) -> int:
+        """Number of columns that stay."""
+        return len(self.keep)
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normalise raw frames.
+
+        Args:
+            values: (F, D) raw frames.
+
+        Returns:
+            (F, k) float32 with zero mean and unit variance over the training frames; NaN -> 0.
+        """
+        kept = values if self.width == values.shape[1] else values[:, self.keep]
+        out = np.empty(kept.shape, np.float32)
+        for block in _blocks(len(kept)):
+            scaled = (kept[block] - self.mean) / self.sd
+            out[block] = np.where(np.isnan(scaled), 0.0, scaled)
+        return out
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """One `ModalityNormaliser` for each modality of a corpus, in corpus order."""
+
+    modalities: tuple[ModalityNormaliser, ...]
+
+    def notes(self, corpus: Corpus) -> list[str]:
+        """Say what was done about untidy columns, for the record."""
+        notes = []
+        for modality, normaliser in zip(corpus.modalities, self.modalities, strict=True):
+            for columns, why in (
+                (normaliser.mostly_nan, "more than half NaN"),
+                (normaliser.constant, "constant in training"),
+            ):
+                if columns:
+                    listed = ", ".join(map(str, columns[:8])) + ("..." if len(columns) > 8 else "")
+                    notes.append(
+                        f"{modality.name}: dropped {len(columns)} columns ({why}): {listed}"
+                    )
+            if normaliser.filled:
+                notes.append(
+                    f"{modality.name}: {normaliser.filled} NaN values filled by the training mean"
+                )
+        return notes
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    for start in range(0, n, _BLOCK):
+        yield slice(start, min(n, start + _BLOCK))
+
+
+def frame_positions(modality: Modality, utterances: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of `modality.values` that belong to the utterances, in their order."""
+    lengths = modality.lengths[utterances]
+    ends = np.cumsum(lengths)
+    first = np.repeat(modality.offsets[utterances] - (ends - lengths), lengths)
+    return first + np.arange(ends[-1] if len(ends) else 0)
+
+
+def fit_normaliser(corpus: Corpus, train: NDArray[np.int64]) -> Normaliser:
+    """Measure each modality on the training utterances.
+
+    Raises:
+        CorpusError: a modality has no usable column in the training part.
+    """
+    return Normaliser(tuple(_fit(corpus, modality, train) for modality in corpus.modalities))
+
+
+def _fit(corpus: Corpus, modality: Modality, train: NDArray[np.int64]) -> ModalityNormaliser:
+    frames = frame_positions(modality, train)
+    count = np.zeros(modality.width, np.int64)
+    total = np.zeros(modality.width)
+    for block in _blocks(len(frames)):
+        x = modality.values[frames[block]].astype(np.float64)
+        count += (~np.isnan(x)).sum(axis=0)
+        total += np.nansum(x, axis=0)
+    mean = total / np.maximum(count, 1)
+    squares = np.zeros(modality.width)
+    for block in _blocks(len(frames)):
+        x = modality.values[frames[block]].astype(np.float64)
+        squares += np.nansum((x - mean) ** 2, axis=0)
+    sd = np.sqrt(squares / np.maximum(count, 1))
+    mostly_nan = 2 * count < len(frames)
+    constant = ~mostly_nan & (sd <= _CONSTANT * np.abs(mean))
+    keep = np.flatnonzero(~mostly_nan & ~constant)
+    if not len(keep):
+        raise CorpusError(
+            f"corpus {corpus.name!r}: modality {modality.name!r} has no column that varies in the "
+            f"training part ({mostly_nan.sum()} mostly NaN, {constant.sum()} constant)"
+        )
+    return ModalityNormaliser(
+        keep=keep,
+        mean=mean[keep],
+        sd=sd[keep],
+        mostly_nan=tuple(np.flatnonzero(mostly_nan).tolist()),
+        constant=tuple(np.flatnonzero(constant).tolist()),
+        filled=int(np.isnan(modality.values[:, keep]).sum()),
+    )

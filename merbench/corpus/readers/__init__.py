@@ -1,0 +1,1 @@
+"""Corpus readers, one layout each; third-party ones register under `merbench.readers`."""

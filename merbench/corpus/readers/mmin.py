@@ -1,0 +1,245 @@
+"""The HDF5 layout of the released MMIN, IF-MMIN and NMER code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from merbench.config import Config
+from merbench.corpus.corpus import Corpus, Modality, PredefinedFold
+from merbench.corpus.ids import groups_from_ids
+from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
+from merbench.errors import ConfigError, CorpusError
+
+# The first file that is there counts.
+FILES = {
+    "audio": ("A/comparE.h5", "A/comparE_raw.h5"),
+    "visual": ("V/denseface.h5",),
+    "text": ("L/bert_large.h5",),
+}
+STATISTICS = "A/comparE_mean_std.h5"
+TARGET = "target"
+PARTS = {"train": "trn", "valid": "val", "test": "tst"}
+
+
+class MminConfig(PathConfig):
+    """Settings of the mmin reader."""
+
+    classes: tuple[str, ...] | None = Field(
+        None,
+        strict=False,
+        description="class names by label number; class0, class1, ... where not said",
+    )
+    ids: str | None = Field(
+        None,
+        description="regular expression on the ids, its groups named speaker, session, dialogue",
+    )
+
+
+class _Labels(NamedTuple):
+    numbers: list[int]
+    classes: int
+
+
+class _Part(NamedTuple):
+    names: list[str]
+    labels: _Labels
+
+
+class MminReader(Reader[MminConfig]):
+    """Reads a folder in the layout the released MMIN code reads.
+
+    `A/comparE.h5` (or `A/comparE_raw.h5`), `V/denseface.h5` and `L/bert_large.h5` hold one (T, D)
+    dataset per utterance id. `target/{fold}/{trn,val,tst}_label.npy` and `..._int2name.npy` hold
+    the labels (one-hot, or integers) and the ids (bytes in a 2-D array whose first column counts,
+    or plain) of each fold's parts, for folds 1, 2, ...
+
+    The corpus has every utterance that some fold names, in the order of the sorted ids, and those
+    folds as its predefined ones. Speaker, session and dialogue come from the ids.
+    `A/comparE_mean_std.h5` is not read: every modality is normalised by statistics of the training
+    part that we compute ourselves, in every fold.
+    """
+
+    summary: ClassVar[str] = "the HDF5 files of MMIN, IF-MMIN and NMER, with their folds"
+    Config: ClassVar[type[Config]] = MminConfig
+
+    @classmethod
+    def detect(cls, path: Path) -> bool:
+        """Say whether there are targets and an audio file."""
+        return (path / TARGET).is_dir() and any((path / f).is_file() for f in FILES["audio"])
+
+    @classmethod
+    def read(cls, config: MminConfig) -> Corpus:
+        """Read the folder; see the class."""
+        folder = corpus_folder("mmin", config)
+        folds = {
+            number: {part: _read_part(folder, number, short) for part, short in PARTS.items()}
+            for number in _fold_numbers(folder)
+        }
+        label_of = _agreed_labels(folder, folds)
+        utterances = tuple(sorted(label_of))
+        position = {name: k for k, name in enumerate(utterances)}
+        predefined = tuple(
+            PredefinedFold(
+                number,
+                **{
+                    part: np.array(sorted(position[name] for name in members.names), np.int64)
+                    for part, members in parts.items()
+                },
+            )
+            for number, parts in folds.items()
+        )
+        labels = np.array([label_of[name] for name in utterances], np.int64)
+        count = max(part.labels.classes for parts in folds.values() for part in parts.values())
+        groups = groups_from_ids(utterances, config.ids)
+        return Corpus(
+            folder.resolve().name,
+            utterances,
+            labels,
+            _class_names(count, config.classes),
+            tuple(_read_modality(folder, name, utterances) for name in FILES),
+            groups.get("speaker"),
+            groups.get("session"),
+            groups.get("dialogue"),
+            predefined,
+        )
+
+
+def _fold_numbers(folder: Path) -> list[str]:
+    target = folder / TARGET
+    found = {entry.name for entry in target.glob("*") if entry.is_dir()}
+    expected = [str(k + 1) for k in range(len(found))]
+    if not found or found != set(expected):
+        raise CorpusError(
+            f"{target}: expected one folder per fold, named 1, 2, 3, ...; found "
+            f"{', '.join(sorted(found)) or 'none'}"
+        )
+    return expected
+
+
+def _read_part(folder: Path, fold: str, part: str) -> _Part:
+    names_file = folder / TARGET / fold / f"{part}_int2name.npy"
+    label_file = folder / TARGET / fold / f"{part}_label.npy"
+    names, labels = _load(names_file), _load(label_file)
+    if names.ndim == 2 and names.shape[1] >= 1:
+        names = names[:, 0]
+    if names.ndim != 1 or names.dtype.kind not in "SU":
+        raise CorpusError(
+            f"{names_file}: expected utterance ids, found {names.dtype} of shape {names.shape}"
+        )
+    ids = [
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        for name in names.tolist()
+    ]
+    found = _class_numbers(label_file, labels)
+    if len(ids) != len(found.numbers):
+        raise CorpusError(
+            f"{label_file}: {len(found.numbers)} labels for the {len(ids)} ids of {names_file.name}"
+        )
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise CorpusError(f"{names_file}: utterance {twice!r} occurs more than once")
+    return _Part(ids, found)
+
+
+def _load(path: Path) -> NDArray[Any]:
+    if not path.is_file():
+        raise CorpusError(f"{path}: no such file; every fold has trn, val and tst labels and ids")
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise CorpusError(f"{path}: not an npy file of numbers or names ({error})") from error
+
+
+def _class_numbers(path: Path, labels: NDArray[Any]) -> _Labels:
+    """Return class numbers from one-hot rows or integers."""
+    if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2):
+        raise CorpusError(
+            f"{path}: expected one-hot rows or class numbers, found {labels.dtype} of shape "
+            f"{labels.shape}"
+        )
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        one_hot = ((labels == 0) | (labels == 1)).all(axis=1) & (labels.sum(axis=1) == 1)
+        if not one_hot.all():
+            row = int(one_hot.argmin())
+            raise CorpusError(f"{path}: row {row} is not one-hot: {labels[row].tolist()}")
+        return _Labels(labels.argmax(axis=1).tolist(), labels.shape[1])
+    numbers = labels.reshape(-1)
+    for row, number in enumerate(numbers.tolist()):
+        if not (number >= 0 and float(number).is_integer()):
+            raise CorpusError(
+                f"{path}: row {row} is {number}, not a class number; bin continuous labels first"
+            )
+    return _Labels(numbers.astype(int).tolist(), int(numbers.max(initial=-1)) + 1)
+
+
+def _agreed_labels(folder: Path, folds: dict[str, dict[str, _Part]]) -> dict[str, int]:
+    """Return the label of every utterance, which all folds must agree on."""
+    label_of: dict[str, int] = {}
+    for number, parts in folds.items():
+        for part, members in parts.items():
+            for name, label in zip(members.names, members.labels.numbers, strict=True):
+                if label_of.setdefault(name, label) != label:
+                    raise CorpusError(
+                        f"{folder / TARGET / number}: utterance {name!r} has class {label} in "
+                        f"{PARTS[part]}, and class {label_of[name]} in another part or fold"
+                    )
+    if not label_of:
+        raise CorpusError(f"{folder / TARGET}: no fold has any utterance")
+    return label_of
+
+
+def _class_names(count: int, names: tuple[str, ...] | None) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"class{k}" for k in range(count))
+    if len(names) < count or len(set(names)) < len(names):
+        raise ConfigError(
+            f"classes: expected {count} different names, one per label number; "
+            f"found {', '.join(names)}"
+        )
+    return names
+
+
+def _read_modality(folder: Path, name: str, utterances: tuple[str, ...]) -> Modality:
+    path = next((folder / f for f in FILES[name] if (folder / f).is_file()), None)
+    if path is None:
+        raise CorpusError(f"{folder}: no {name} features; expected {' or '.join(FILES[name])}")
+    sequences = []
+    try:
+        with h5py.File(path, "r") as file:
+            for utterance in utterances:
+                if utterance not in file:
+                    raise CorpusError(
+                        f"{path}: no dataset {utterance!r}, which the folds name "
+                        f"({len(file)} datasets)"
+                    )
+                sequences.append(_sequence(path, utterance, file[utterance]))
+    except OSError as error:
+        raise CorpusError(f"{path}: not a readable HDF5 file ({error})") from error
+    widths = [sequence.shape[1] for sequence in sequences]
+    for utterance, width in zip(utterances, widths, strict=True):
+        if width != widths[0]:
+            raise CorpusError(
+                f"{path}: {utterance!r} has {width} columns, {utterances[0]!r} has {widths[0]}"
+            )
+    offsets = np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])])
+    try:
+        return Modality.build(name, np.concatenate(sequences), offsets)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from error
+
+
+def _sequence(path: Path, utterance: str, dataset: Any) -> NDArray[Any]:
+    if not isinstance(dataset, h5py.Dataset):
+        raise CorpusError(f"{path}: {utterance!r} is a group, expected a dataset of shape (T, D)")
+    values = np.asarray(dataset[()])
+    if values.ndim == 1:
+        values = values[None]
+    if values.ndim != 2:
+        raise CorpusError(f"{path}: {utterance!r} has shape {values.shape}, expected (T, D)")
+    return values

@@ -1,0 +1,48 @@
+"""The errors a user can cause or meet, each with the exit code the commands promise."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MerbenchError(Exception):
+    """Something the user can act on: shown as one message, never as a traceback."""
+
+    exit_code = 2
+
+
+class ConfigError(MerbenchError):
+    """A suite, a flag or a method setting is wrong."""
+
+
+class CorpusError(MerbenchError):
+    """A corpus cannot be read, or cannot carry what was asked of it."""
+
+
+class IncompleteError(MerbenchError):
+    """A run lacks cells that were asked for, or is empty."""
+
+    exit_code = 3
+
+
+class CellError(MerbenchError):
+    """A cell could not be trained or evaluated."""
+
+    exit_code = 1
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """End an error message about an unknown name.
+
+    Args:
+        name: what the user wrote.
+        options: every name that would have been valid.
+
+    Returns:
+        The nearest valid name if one is near, and all valid names.
+    """
+    known = sorted(options)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}valid: {', '.join(known) if known else 'none'}"

@@ -1,0 +1,231 @@
+"""What a worker does: train a shared stage, or train and evaluate a cell, and store it."""
+
+from __future__ import annotations
+
+import resource
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from merbench import seeds
+from merbench.errors import CellError, MerbenchError
+from merbench.execution.plan import CellTask, Protocol, StageTask, teacher_selection
+from merbench.execution.prepare import PreparedFold, prepare
+from merbench.methods.base import (
+    BlackBox,
+    EncodeFuse,
+    FitContext,
+    Network,
+    Selection,
+    Stage,
+    trainable_parameters,
+)
+from merbench.results.tables import CellPredictions
+from merbench.store.store import Store
+from merbench.training.loop import TrainedStage, Weights, restore, train_stage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        key: of the task.
+        seconds: it took.
+        error: what went wrong, None where nothing did.
+        details: the traceback of an unexpected error.
+    """
+
+    key: str
+    seconds: float
+    error: str | None = None
+    details: str | None = None
+
+
+def run_task(task: StageTask | CellTask, protocol: Protocol, store: Store) -> Outcome:
+    """Do a task; an error becomes part of the outcome, so that other tasks go on."""
+    started = time.perf_counter()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(protocol.threads)
+    try:
+        if isinstance(task, StageTask):
+            _run_stage(task, protocol, store)
+        else:
+            _run_cell(task, protocol, store)
+    except MerbenchError as error:
+        return Outcome(task.key, time.perf_counter() - started, str(error))
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        return Outcome(
+            task.key, time.perf_counter() - started, message, traceback.format_exc()
+        )
+    finally:
+        torch.set_num_threads(threads)
+    return Outcome(task.key, time.perf_counter() - started)
+
+
+def _run_stage(task: StageTask, protocol: Protocol, store: Store) -> None:
+    started = time.perf_counter()
+    fold = prepare(protocol, task.fold)
+    trained = _train(task.stage, fold, task.fold.name, task.seed, task.teacher, protocol, store)
+    store.write_stage(
+        task.key,
+        {**_training_record(task.stage, trained), "seconds": time.perf_counter() - started},
+        {
+            f"{criterion}/{name}": value.numpy()
+            for criterion, weights in trained.weights.items()
+            for name, value in weights.items()
+        },
+    )
+
+
+def _train(
+    stage: Stage,
+    fold: PreparedFold,
+    fold_name: str,
+    seed: int,
+    teacher_key: str | None,
+    protocol: Protocol,
+    store: Store,
+) -> TrainedStage:
+    teacher = None
+    if stage.teacher is not None and teacher_key is not None:
+        teacher = _restored(
+            stage.teacher, fold, teacher_key, teacher_selection(stage.teacher), protocol, store
+        )
+    data = fold.training_data(stage.sampling.absent_input)
+    return train_stage(stage, data, teacher, (fold_name, seed))
+
+
+def _restored(
+    stage: Stage,
+    fold: PreparedFold,
+    key: str,
+    criterion: Selection,
+    protocol: Protocol,
+    store: Store,
+) -> Network:
+    weights = _of_criterion(store.stage_weights(key), criterion)
+    return restore(stage, fold.shape, weights, torch.device(protocol.device))
+
+
+def _of_criterion(arrays: Mapping[str, NDArray[Any]], criterion: Selection) -> Weights:
+    prefix = f"{criterion}/"
+    return {
+        name.removeprefix(prefix): torch.from_numpy(value)
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _training_record(stage: Stage, trained: TrainedStage) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "recipe": stage.recipe(),
+        "chosen": trained.chosen,
+        "curve": [asdict(epoch) for epoch in trained.curve],
+        "parameters": trained.parameters,
+        "diagnostics": trained.diagnostics,
+    }
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """A cell's trained predictor and what is to be recorded of it."""
+
+    predictor: EncodeFuse | BlackBox
+    weights: dict[str, NDArray[Any]]
+    parameters: int
+    stages: list[dict[str, Any]]
+
+
+def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
+    started = time.perf_counter()
+    if protocol.device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(protocol.device)
+    fold = prepare(protocol, task.fold)
+    with seeds.torch_scope(torch.device(protocol.device), "cell", task.fold.name, task.seed):
+        learnt = (
+            _fit_black_box(task, fold)
+            if isinstance(task.method, BlackBox)
+            else _fit_network(task, fold, protocol, store)
+        )
+        trained = time.perf_counter()
+        found = fold.evaluator.evaluate(task.method, learnt.predictor)
+    evaluated = time.perf_counter()
+    test = fold.evaluator.part
+    record = {
+        "name": task.method.__class__.__name__,
+        "parameters": learnt.parameters,
+        "stages": learnt.stages,
+        "seconds": {"train": trained - started, "evaluate": evaluated - trained},
+        "peak_memory": _peak_memory(protocol),
+        "device": protocol.device,
+        "threads": protocol.threads,
+        "notes": list(fold.notes),
+        "values_digest": fold.evaluator.values_digest(),
+    }
+    store.write_cell(
+        task.folder,
+        task.key,
+        record,
+        learnt.weights,
+        CellPredictions(
+            method=task.label,
+            fold=task.fold.name,
+            seed=task.seed,
+            utterances=test.positions.astype(np.int32),
+            labels=test.labels.cpu().numpy().astype(np.int16),
+            predictions=found.predictions,
+            probabilities=found.probabilities,
+        ),
+    )
+
+
+def _fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:
+    method = task.method
+    if not isinstance(method, BlackBox):
+        raise TypeError(f"{method!r} is not a black box")
+    seed = seeds.torch_seed("black box", task.fold.name, task.seed) % 2**31
+    method.fit(fold.train, fold.valid, FitContext(fold.shape, seed))
+    arrays = method.arrays()
+    return _Learnt(method, arrays, sum(a.size for a in arrays.values()), [])
+
+
+def _fit_network(task: CellTask, fold: PreparedFold, protocol: Protocol, store: Store) -> _Learnt:
+    stage = task.last
+    if stage is None:
+        raise TypeError(f"{task.method!r} has no stage")
+    records = []
+    for key in task.stages if task.shared else task.stages[:-1]:
+        record = store.stage_record(key)
+        if record is None:
+            raise CellError(f"stage {key[:12]} is missing or damaged; run again to train it anew")
+        records.append({**record, "shared": True})
+    if task.shared:
+        weights = _of_criterion(store.stage_weights(task.stages[-1]), "partial")
+    else:
+        teacher = task.stages[-2] if stage.teacher is not None else None
+        trained = _train(stage, fold, task.fold.name, task.seed, teacher, protocol, store)
+        weights = trained.weights["partial"]
+        records.append({**_training_record(stage, trained), "shared": False})
+    network = restore(stage, fold.shape, weights, torch.device(protocol.device))
+    return _Learnt(
+        network,
+        {name: value.numpy() for name, value in weights.items()},
+        trainable_parameters(network),
+        records,
+    )
+
+
+def _peak_memory(protocol: Protocol) -> int:
+    """Return bytes: of the device where it is a GPU, else the most this process ever held."""
+    if protocol.device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(protocol.device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

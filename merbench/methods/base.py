@@ -1,0 +1,308 @@
+"""The contract of a method: a config, and one of two doors, network or black box."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from merbench.config import Config
+from merbench.features.observation import AbsentInput, Observation, ObservedModality
+from merbench.features.part import CorpusShape, Part
+from merbench.training.config import StageTraining
+
+Selection = Literal["complete", "partial"]
+
+
+class StateUse(Enum):
+    """What a method uses of the modality states; the audit holds it to its word."""
+
+    NOTHING = "nothing"
+    ABSENCE = "absence"
+    FULL = "full"
+
+
+class MethodConfig(Config):
+    """Settings every method has."""
+
+    noised_as: Literal["present", "absent"] = "present"
+
+
+class Method(ABC):
+    """A method under test.
+
+    Attributes:
+        summary: one line for `merbench list methods`.
+        version: raise it to retrain cells when something outside the method's module changes.
+        uses_states: what of the modality states reaches its predictions.
+    """
+
+    summary: ClassVar[str]
+    version: ClassVar[int] = 1
+    uses_states: ClassVar[StateUse] = StateUse.ABSENCE
+    Config: ClassVar[type[MethodConfig]] = MethodConfig
+
+    def __init__(self, config: MethodConfig) -> None:
+        self.config = config
+
+    @property
+    def absent_input(self) -> AbsentInput:
+        """What an absent modality reads as."""
+        return "zeros"
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What a black box may know beside its data.
+
+    Attributes:
+        shape: modalities and classes.
+        seed: for its own random numbers.
+    """
+
+    shape: CorpusShape
+    seed: int
+
+
+@runtime_checkable
+class EncodeFuse(Protocol):
+    """A predictor in two halves: one modality at a time, then all together.
+
+    The grid evaluator runs `encode` once for every (modality, input) and `fuse` once for every
+    condition, so neither may look at anything but its own rows.
+    """
+
+    def encode(self, modality: str, observed: ObservedModality) -> Tensor:
+        """Return (B, E) embeddings of one modality."""
+        ...
+
+    def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
+        """Return (B, C) logits.
+
+        Args:
+            embeddings: modality -> (B, E) as `encode` returned them.
+            states: (B, M) int8 values of `State`, modalities in corpus order.
+        """
+        ...
+
+
+class BlackBox(Method):
+    """A method with its own way of training.
+
+    Where it is also an `EncodeFuse`, the grid is evaluated through that pair.
+    """
+
+    @abstractmethod
+    def fit(self, train: Part, valid: Part, context: FitContext) -> None:
+        """Learn from the training part; choose on the validation part."""
+
+    @abstractmethod
+    def predict_proba(self, observation: Observation) -> NDArray[np.floating]:
+        """Return (B, C) class probabilities; a row may depend on its own utterance only."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learnt, to be stored."""
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, NDArray[Any]], context: FitContext) -> None:
+        """Take up what `arrays` returned."""
+
+
+class Network(nn.Module, ABC):
+    """A network that predicts by `encode` and `fuse` (see `EncodeFuse`)."""
+
+    shape: CorpusShape
+
+    @abstractmethod
+    def encode(self, modality: str, observed: ObservedModality) -> Tensor:
+        """Return (B, E) embeddings of one modality."""
+
+    @abstractmethod
+    def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
+        """Return (B, C) logits."""
+
+    def embed(self, observed: Mapping[str, ObservedModality]) -> dict[str, Tensor]:
+        """Encode every modality."""
+        return {name: self.encode(name, observed[name]) for name in self.shape.names}
+
+    def subnetworks(self) -> Iterator[nn.Module]:
+        """Yield the parts whose gradient norms are clipped one by one: by default each encoder
+        and each other child.
+        """
+        for child in self.children():
+            if isinstance(child, nn.ModuleDict):
+                yield from child.values()
+            else:
+                yield child
+
+    def diagnose(self, embeddings: Mapping[str, Tensor], states: Tensor) -> dict[str, float]:
+        """Return figures worth logging with a fit (validation part, partial patterns)."""
+        return {}
+
+
+@dataclass(frozen=True)
+class TeacherRows:
+    """A frozen network's embeddings of a batch in one modality.
+
+    Attributes:
+        clean: (B, E) of the true input (meaningless where there is none).
+        absent: (1, E) of the stand-in for an absent input.
+    """
+
+    clean: Tensor
+    absent: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a loss is computed from.
+
+    Attributes:
+        labels: (B,).
+        states: (B, M) int8 as the network sees them in this step.
+        available: (B, M) bool, True where the truth exists.
+        observed: modality -> observation.
+        teacher: modality -> embeddings of the stage's teacher; empty where it has none.
+        progress: share of the stage's epochs done, 0 to 1.
+    """
+
+    labels: Tensor
+    states: Tensor
+    available: Tensor
+    observed: Mapping[str, ObservedModality]
+    teacher: Mapping[str, TeacherRows]
+    progress: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the inputs of a training step are made.
+
+    Attributes:
+        patterns: `complete` shows all that an utterance has; `partial` draws one of the patterns
+            in which something is missing, uniformly, anew for each utterance and step.
+        include_complete: let `partial` draw the complete pattern too.
+        train_noise: `off` gives what is missing the stand-in of `absent_input`; `scheduler` gives
+            it its own features under Gaussian noise of a level drawn uniformly from 1..T.
+        absent_input: the stand-in.
+    """
+
+    patterns: Selection = "complete"
+    include_complete: bool = False
+    train_noise: Literal["off", "scheduler"] = "off"
+    absent_input: AbsentInput = "zeros"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(ABC):
+    """One training of one network. Its fields are its recipe: equal recipes are trained once.
+
+    Attributes:
+        training: epochs, learning rate, and so on.
+        sampling: how inputs are made.
+        complete_only: train on utterances that lack nothing.
+        teacher: the stage before, whose network warm-starts this one and gives it targets.
+    """
+
+    name: ClassVar[str]
+    training: StageTraining
+    sampling: Sampling = Sampling()
+    complete_only: bool = False
+    teacher: Stage | None = None
+
+    @property
+    def selections(self) -> tuple[Selection, ...]:
+        """The criteria by which an epoch may be picked.
+
+        A stage trained on complete input may serve as teacher (picked on the complete pattern)
+        and as a method of its own (picked on the partial ones): both are kept.
+        """
+        return ("complete", "partial") if self.sampling.patterns == "complete" else ("partial",)
+
+    @abstractmethod
+    def build(self, shape: CorpusShape) -> Network:
+        """Build and initialise the network (inside a seeded scope)."""
+
+    def prepare(self, network: Any, labels: Tensor) -> None:
+        """Set what follows from the (n,) training labels alone, before training."""
+
+    def warm_start(self, network: Any, teacher: Any) -> None:
+        """Copy what the teacher has learnt into the new network."""
+
+    @abstractmethod
+    def loss(self, network: Any, batch: Batch) -> dict[str, Tensor]:
+        """Return the weighted terms whose sum is minimised, each a scalar."""
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the fields, and those of the stages before, as plain data."""
+        recipe = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {"stage": f"{type(self).__module__}.{type(self).__qualname__}", **recipe}
+
+    @property
+    def digest(self) -> str:
+        """Digest of the recipe."""
+        return hashlib.sha256(json.dumps(self.recipe(), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Stage):
+        return value.recipe()
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return value
+
+
+class NetworkConfig(MethodConfig):
+    """Settings every network method has."""
+
+    train_noise: Literal["off", "scheduler"] = "off"
+    absent_input: AbsentInput = "zeros"
+
+
+class NetworkMethod(Method):
+    """A method whose training is described by stages; the last one's network predicts."""
+
+    Config: ClassVar[type[MethodConfig]] = NetworkConfig
+    config: NetworkConfig
+
+    @property
+    def absent_input(self) -> AbsentInput:
+        """What an absent modality reads as."""
+        return self.config.absent_input
+
+    @classmethod
+    @abstractmethod
+    def published(cls) -> tuple[StageTraining, ...]:
+        """Return the published training settings, one for each stage."""
+
+    @abstractmethod
+    def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
+        """Return the stages, the earlier ones as teachers of the later ones.
+
+        Args:
+            training: settings for each stage, in order.
+        """
+
+
+def trainable_parameters(network: nn.Module) -> int:
+    """Count the parameters that train."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return where a network lives."""
+    return next(network.parameters()).device

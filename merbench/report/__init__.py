@@ -1,0 +1,1 @@
+"""Reports: one self-contained page, with every plot and table beside it."""

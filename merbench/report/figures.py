@@ -1,0 +1,122 @@
+"""Plots as SVG text that can stand inside a page: deterministic, and in the page's own colours."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.style
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+INK = "#010203"  # stands for the page's text colour until the SVG is written
+SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "merbench",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.size": 9,
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+}
+MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"))
+COLOURS = tuple(sns.color_palette("colorblind").as_hex())
+# The palette's yellow and pale pink are hard to see on white: they come last.
+ORDER = (0, 1, 2, 3, 4, 5, 9, 7, 6, 8)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one method is drawn, in every figure of a report.
+
+    Attributes:
+        colour: hexadecimal.
+        marker: matplotlib's name.
+        glyph: the marker as a character, for the legend.
+    """
+
+    colour: str
+    marker: str
+    glyph: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot: `identifier` is unique on the page."""
+
+    identifier: str
+    title: str
+    svg: str
+
+
+def styles(methods: Sequence[str]) -> dict[str, Style]:
+    """Give each method a colour and a marker; 70 methods can be told apart."""
+    chosen = {}
+    for index, method in enumerate(methods):
+        # Past ten methods colours repeat, and the markers move on by one.
+        marker, glyph = MARKERS[(index + index // len(ORDER)) % len(MARKERS)]
+        chosen[method] = Style(COLOURS[ORDER[index % len(ORDER)]], marker, glyph)
+    return chosen
+
+
+def severity_panel(
+    curves: pd.DataFrame,
+    methods: dict[str, Style],
+    *,
+    identifier: str,
+    title: str,
+    label: str,
+    chance: float,
+    ceiling: float,
+) -> Panel:
+    """Draw a metric against severity, one line for each method.
+
+    Args:
+        curves: method, severity, value (a fraction).
+        methods: how to draw each.
+        identifier: for the ids inside the SVG.
+        title: over the plot.
+        label: of the value.
+        chance: value of a guess, drawn as a dashed line.
+        ceiling: top of the axis, so that the panels of a report compare by eye.
+    """
+    # From the defaults, so that a user's own matplotlib settings do not change a report.
+    with matplotlib.style.context(["default", SETTINGS]):
+        figure = Figure(figsize=(3.6, 2.7), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(100 * chance, color=INK, alpha=0.5, linewidth=0.8, linestyle="--")
+        for method, style in methods.items():
+            mine = curves[curves["method"] == method]
+            axes.plot(
+                mine["severity"],
+                100 * mine["value"],
+                color=style.colour,
+                marker=style.marker,
+                markersize=4,
+                linewidth=1.5,
+            )
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("severity")
+        axes.set_ylabel(f"{label} (%)")
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(0, 100 * ceiling)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(visible=True, color=INK, alpha=0.12, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        return Panel(identifier, title, _svg(figure, identifier))
+
+
+def _svg(figure: Figure, identifier: str) -> str:
+    """Return the SVG element alone, its ids made unique, its ink that of the page."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{identifier}-", text)

@@ -1,0 +1,108 @@
+"""The header of a table: what the run was to hold, kept in the file so that it reads by itself."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from merbench.errors import ConfigError
+from merbench.results.conditions import ConditionKey
+
+METADATA_KEY = b"merbench"
+FORMAT = 1
+
+
+class CellKey(NamedTuple):
+    """One trained cell."""
+
+    method: str
+    fold: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"({self.method}, fold {self.fold}, seed {self.seed})"
+
+
+@dataclass(frozen=True)
+class TableHeader:
+    """The axes of a run, all in the order of its suite.
+
+    Attributes:
+        corpus: name of the corpus.
+        modalities: names in corpus order.
+        classes: class names; labels are positions in it.
+        methods: labels.
+        folds: names.
+        seeds: seeds.
+        conditions: the grid; a condition's id is its position here.
+    """
+
+    corpus: str
+    modalities: tuple[str, ...]
+    classes: tuple[str, ...]
+    methods: tuple[str, ...]
+    folds: tuple[str, ...]
+    seeds: tuple[int, ...]
+    conditions: tuple[ConditionKey, ...]
+
+    @property
+    def complete(self) -> str:
+        """The pattern in which nothing is missing."""
+        return "+".join(self.modalities)
+
+    @property
+    def cells(self) -> tuple[CellKey, ...]:
+        """Every cell the run was to hold, in row order: method, fold, seed."""
+        return tuple(
+            CellKey(method, fold, seed)
+            for method in self.methods
+            for fold in self.folds
+            for seed in self.seeds
+        )
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Return schema metadata (JSON, NaN as null)."""
+        conditions = [
+            c._replace(requested=None if math.isnan(c.requested) else c.requested)._asdict()  # type: ignore[arg-type]
+            for c in self.conditions
+        ]
+        content = {"format": FORMAT, **asdict(self), "conditions": conditions}
+        return {METADATA_KEY: json.dumps(content, allow_nan=False).encode()}
+
+    @classmethod
+    def from_schema(cls, schema: pa.Schema, path: Path) -> TableHeader:
+        """Read the header of a table.
+
+        Args:
+            schema: of the parquet file.
+            path: of the file, for the error.
+
+        Raises:
+            ConfigError: the table was not written by merbench, or by a version too new.
+        """
+        metadata = schema.metadata or {}
+        if METADATA_KEY not in metadata:
+            raise ConfigError(f"{path}: not a table that merbench wrote (it has no header)")
+        content = json.loads(metadata[METADATA_KEY])
+        if content["format"] != FORMAT:
+            raise ConfigError(f"{path}: written in a newer format; expected format {FORMAT}")
+        conditions = tuple(
+            ConditionKey(
+                **{**c, "requested": math.nan if c["requested"] is None else c["requested"]}
+            )
+            for c in content["conditions"]
+        )
+        return cls(
+            corpus=content["corpus"],
+            modalities=tuple(content["modalities"]),
+            classes=tuple(content["classes"]),
+            methods=tuple(content["methods"]),
+            folds=tuple(content["folds"]),
+            seeds=tuple(content["seeds"]),
+            conditions=conditions,
+        )

@@ -1,0 +1,220 @@
+"""Metrics: what each is called, which way is better, where it ends, and how it is computed.
+
+Two kinds: those of a confusion matrix (any number of leading axes, so a whole grid at once), and
+those of class probabilities. To add one, write its function and its entry in `METRICS`: tables,
+reports and `merbench list metrics` find it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merbench.errors import ConfigError, did_you_mean
+
+Counts = NDArray[np.integer]
+Floats = NDArray[np.float64]
+
+ECE_BINS = 15
+SMALLEST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The range of a metric, ends included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What any metric declares.
+
+    Attributes:
+        name: column of the tables.
+        label: heading in reports.
+        higher_is_better: which way is better.
+        bounds: smallest and largest possible value.
+        doc: one line.
+    """
+
+    name: str
+    label: str
+    higher_is_better: bool
+    bounds: Bounds
+    doc: str
+
+
+@dataclass(frozen=True)
+class ConfusionMetric(Metric):
+    """A metric of a confusion matrix: call it with (..., C, C) counts, rows = true class.
+
+    It returns (...) float64, NaN where a matrix is empty.
+    """
+
+    compute: Callable[[Counts], Floats]
+
+    def __call__(self, counts: Counts) -> Floats:
+        """Return the metric of each matrix."""
+        return self.compute(counts)
+
+
+@dataclass(frozen=True)
+class ProbabilityMetric(Metric):
+    """A metric of class probabilities, NaN without any utterance.
+
+    Call it with (..., n, C) probabilities, (n,) labels and (..., n) predictions; it returns (...)
+    float64.
+    """
+
+    compute: Callable[[NDArray[np.floating], NDArray[np.integer], NDArray[np.integer]], Floats]
+
+    def __call__(
+        self,
+        probabilities: NDArray[np.floating],
+        labels: NDArray[np.integer],
+        predictions: NDArray[np.integer],
+    ) -> Floats:
+        """Return the metric over the utterances."""
+        return self.compute(probabilities, labels, predictions)
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer], predictions: NDArray[np.integer], classes: int
+) -> NDArray[np.int64]:
+    """Count (true, predicted) pairs.
+
+    Args:
+        labels: (n,) true classes.
+        predictions: (K, n) predicted classes of K conditions.
+        classes: C, the number of classes.
+
+    Returns:
+        (K, C, C) counts, rows = true class.
+    """
+    conditions = np.arange(len(predictions), dtype=np.int64)[:, None]
+    codes = (conditions * classes + labels) * classes + predictions
+    counts = np.bincount(codes.ravel(), minlength=len(predictions) * classes**2)
+    return counts.reshape(-1, classes, classes)
+
+
+def _ratio(part: NDArray[np.floating] | Counts, whole: NDArray[np.floating] | Counts) -> Floats:
+    """Divide, NaN where the whole is 0."""
+    result = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result
+
+
+def _diagonal(counts: Counts) -> Counts:
+    return np.diagonal(counts, axis1=-2, axis2=-1)
+
+
+def _f1_of_classes(counts: Counts) -> Floats:
+    return _ratio(2 * _diagonal(counts), counts.sum(-1) + counts.sum(-2))
+
+
+def _mean_of_defined(values: Floats) -> Floats:
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
+
+
+def _wa(counts: Counts) -> Floats:
+    return _ratio(_diagonal(counts).sum(-1), counts.sum((-2, -1)))
+
+
+def _ua(counts: Counts) -> Floats:
+    return _mean_of_defined(_ratio(_diagonal(counts), counts.sum(-1)))
+
+
+def _f1(counts: Counts) -> Floats:
+    return _mean_of_defined(_f1_of_classes(counts))
+
+
+def _weighted_f1(counts: Counts) -> Floats:
+    support = counts.sum(-1)
+    return _ratio((support * np.nan_to_num(_f1_of_classes(counts))).sum(-1), support.sum(-1))
+
+
+def _ece(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    predictions: NDArray[np.integer],
+) -> Floats:
+    confidence = np.take_along_axis(probabilities, predictions[..., None], -1)[..., 0]
+    confidence = np.asarray(confidence, np.float64)
+    # Bins are open to the left: (0, 1/15], (1/15, 2/15], ...; 0 itself goes to the first.
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    lead, n = confidence.shape[:-1], confidence.shape[-1]
+    groups = int(np.prod(lead))
+    codes = (np.arange(groups)[:, None] * ECE_BINS + bins.reshape(groups, n)).ravel()
+    surplus = confidence - (predictions == labels)
+    gaps = np.bincount(codes, surplus.ravel(), groups * ECE_BINS).reshape(*lead, ECE_BINS)
+    return _ratio(np.abs(gaps).sum(-1), np.full(lead, n))
+
+
+def _nll(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    predictions: NDArray[np.integer],
+) -> Floats:
+    del predictions
+    wanted = np.broadcast_to(labels[:, None].astype(np.int64), (*probabilities.shape[:-1], 1))
+    of_truth = np.take_along_axis(probabilities, wanted, -1)[..., 0].astype(np.float64)
+    losses = -np.log(np.clip(of_truth, SMALLEST_PROBABILITY, 1.0))
+    return _ratio(losses.sum(-1), np.full(losses.shape[:-1], losses.shape[-1]))
+
+
+_UNIT = Bounds(0.0, 1.0)
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        ConfusionMetric("wa", "WA", True, _UNIT, "share of utterances that are right", _wa),
+        ConfusionMetric("ua", "UA", True, _UNIT, "mean recall over the classes present", _ua),
+        ConfusionMetric(
+            "f1", "macro F1", True, _UNIT, "mean F1 over the classes present or predicted", _f1
+        ),
+        ConfusionMetric(
+            "weighted_f1",
+            "weighted F1",
+            True,
+            _UNIT,
+            "mean F1, classes weighted by size",
+            _weighted_f1,
+        ),
+        ProbabilityMetric(
+            "ece",
+            "ECE",
+            False,
+            _UNIT,
+            f"gap between confidence and accuracy, {ECE_BINS} bins of equal width",
+            _ece,
+        ),
+        ProbabilityMetric(
+            "nll",
+            "NLL",
+            False,
+            Bounds(0.0, float(-np.log(SMALLEST_PROBABILITY))),
+            f"mean -log p(truth) in nats, p at least {SMALLEST_PROBABILITY:g}",
+            _nll,
+        ),
+    )
+}
+
+
+def confusion_metric(name: str) -> ConfusionMetric:
+    """Return the metric of a confusion matrix that is called `name`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    known = {key: m for key, m in METRICS.items() if isinstance(m, ConfusionMetric)}
+    if name not in known:
+        raise ConfigError(
+            f"metric {name!r} is not one of a confusion matrix: {did_you_mean(name, known)}"
+        )
+    return known[name]

@@ -1,0 +1,85 @@
+"""Folders that appear whole or not at all, and say whether they are still what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+RECORD = "record.json"
+_TEMPORARY = ".writing-"
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write in; it takes its place, flushed to disk, when the block ends well.
+
+    A folder that is already there is replaced: whoever asks to write it has found it wanting.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.parent / f"{_TEMPORARY}{uuid.uuid4().hex}"
+    draft.mkdir()
+    try:
+        yield draft
+        for file in draft.iterdir():
+            _flush(file)
+        _flush(draft)
+        if path.exists():
+            shutil.rmtree(path)
+        draft.rename(path)
+        _flush(path.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file at once."""
+    draft = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        draft.write_text(text, "utf-8")
+        _flush(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def remove_drafts(parent: Path) -> None:
+    """Remove what an interrupted writer left."""
+    for draft in parent.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write a folder's record with the checksums of all other files in it."""
+    files = {p.name: _checksum(p) for p in sorted(folder.iterdir())}
+    text = json.dumps({**record, "files": files}, indent=1, sort_keys=True)
+    (folder / RECORD).write_text(text + "\n", "utf-8")
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return a folder's record, or None where it is missing, unreadable or its files changed."""
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
+        sound = all(_checksum(folder / name) == sha for name, sha in record["files"].items())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return record if sound else None
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,120 @@
+"""A run directory: trained stages and cells, each a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from merbench.results.tables import CellPredictions
+from merbench.store.folders import new_folder, read_record, remove_drafts, write_record
+
+WEIGHTS = "weights.safetensors"
+PREDICTIONS = "predictions.safetensors"
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a run keeps its cells and the stages they share.
+
+    Attributes:
+        root: the run directory.
+    """
+
+    root: Path
+
+    @property
+    def cells(self) -> Path:
+        """One folder for each trained (method, fold, seed)."""
+        return self.root / "cells"
+
+    @property
+    def stages(self) -> Path:
+        """One folder for each trained stage that several cells use."""
+        return self.root / "stages"
+
+    def clean(self) -> None:
+        """Remove what an interrupted run left half written."""
+        for parent in (self.cells, self.stages):
+            if parent.is_dir():
+                remove_drafts(parent)
+
+    def write_stage(self, key: str, record: Mapping[str, Any], weights: Arrays) -> None:
+        """Store a trained stage."""
+        with new_folder(self.stages / key) as folder:
+            _save(folder / WEIGHTS, weights)
+            write_record(folder, {**record, "key": key})
+
+    def stage_record(self, key: str) -> dict[str, Any] | None:
+        """Return the record of a trained stage, None where there is no sound one."""
+        return _sound(self.stages / key, key)
+
+    def stage_weights(self, key: str) -> dict[str, NDArray[Any]]:
+        """Return the weights of a trained stage, `criterion/name` -> array."""
+        return load_file(self.stages / key / WEIGHTS)
+
+    def write_cell(
+        self,
+        folder_name: str,
+        key: str,
+        record: Mapping[str, Any],
+        weights: Arrays,
+        predictions: CellPredictions,
+    ) -> None:
+        """Store a cell: record, weights and predictions."""
+        arrays = {
+            "utterances": predictions.utterances,
+            "labels": predictions.labels,
+            "predictions": predictions.predictions,
+        }
+        if predictions.probabilities is not None:
+            arrays["probabilities"] = predictions.probabilities
+        with new_folder(self.cells / folder_name) as folder:
+            _save(folder / WEIGHTS, weights)
+            _save(folder / PREDICTIONS, arrays)
+            write_record(
+                folder,
+                {
+                    **record,
+                    "key": key,
+                    "method": predictions.method,
+                    "fold": predictions.fold,
+                    "seed": predictions.seed,
+                },
+            )
+
+    def cell_record(self, folder_name: str, key: str) -> dict[str, Any] | None:
+        """Return the record of a cell, None where there is no sound one with that key."""
+        return _sound(self.cells / folder_name, key)
+
+    def cell_predictions(self, folder_name: str, record: Mapping[str, Any]) -> CellPredictions:
+        """Read a cell's predictions."""
+        arrays = load_file(self.cells / folder_name / PREDICTIONS)
+        return CellPredictions(
+            method=record["method"],
+            fold=record["fold"],
+            seed=record["seed"],
+            utterances=arrays["utterances"],
+            labels=arrays["labels"],
+            predictions=arrays["predictions"],
+            probabilities=arrays.get("probabilities"),
+        )
+
+    def cell_weights(self, folder_name: str) -> dict[str, NDArray[Any]]:
+        """Read what a cell has learnt."""
+        return load_file(self.cells / folder_name / WEIGHTS)
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def _sound(folder: Path, key: str) -> dict[str, Any] | None:
+    record = read_record(folder)
+    return record if record is not None and record["key"] == key else None

@@ -1,0 +1,1 @@
+"""Suites: what a benchmark run consists of, as a YAML file says it."""

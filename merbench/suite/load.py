@@ -1,0 +1,168 @@
+"""Loading suites: from a file or by name, with what the flags change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from merbench.corpus.load import parse_spec
+from merbench.errors import ConfigError, MerbenchError, did_you_mean
+from merbench.suite.entries import CorpusEntry, MethodEntry
+from merbench.suite.jsonschema import json_schema
+from merbench.suite.problems import Location, problems_of
+from merbench.suite.schema import Suite
+from merbench.suite.source import Source, read
+
+__all__ = ["LoadedSuite", "ShippedSuite", "json_schema", "load_suite", "shipped", "validate"]
+
+_SHIPPED = "merbench_suites"
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """A suite and where it came from.
+
+    Attributes:
+        suite: validated; flags applied.
+        source: says where each value was written.
+        folds: names of the folds asked for; all of them where empty.
+    """
+
+    suite: Suite
+    source: Source
+    folds: tuple[str, ...] = ()
+
+
+class ShippedSuite(NamedTuple):
+    """A suite that comes with merbench.
+
+    Attributes:
+        name: what `load_suite` takes.
+        description: the comment its file begins with.
+    """
+
+    name: str
+    description: str
+
+
+def load_suite(
+    path_or_name: str | Path,
+    settings: Sequence[str] = (),
+    *,
+    corpus: str | None = None,
+    methods: Sequence[str] = (),
+    folds: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> LoadedSuite:
+    """Load a suite.
+
+    Args:
+        path_or_name: a YAML file, or the name of a shipped suite.
+        settings: `key.path=value`, applied in order, after `corpus` and `seeds`.
+        corpus: `reader:path`, a path or a reader's name; where the suite names the same reader,
+            only the path changes.
+        methods: labels of the methods to keep; all where empty. Contrasts follow.
+        folds: names of the folds to keep, handed through.
+        seeds: instead of the suite's own.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, line and field.
+    """
+    source = _find(path_or_name)
+    if corpus is not None:
+        source = _with_corpus(source, corpus)
+    if seeds:
+        source = source.put(("seeds",), list(seeds), "--seeds")
+    for setting in settings:
+        source = source.set(setting, _long_form)
+    suite = _only(validate(source), methods)
+    return LoadedSuite(suite, source, tuple(folds))
+
+
+def validate(source: Source) -> Suite:
+    """Return a source as a suite.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, line and field.
+    """
+    try:
+        return Suite.model_validate(source.values)
+    except ValidationError as error:
+        raise source.error(problems_of(error, Suite, source.values)) from error
+
+
+def shipped() -> tuple[ShippedSuite, ...]:
+    """Return the suites that come with merbench, by name."""
+    found = (entry for entry in files(_SHIPPED).iterdir() if entry.name.endswith(".yaml"))
+    return tuple(
+        ShippedSuite(entry.name.removesuffix(".yaml"), _description(entry.read_text("utf-8")))
+        for entry in sorted(found, key=lambda entry: entry.name)
+    )
+
+
+def _description(text: str) -> str:
+    """Return the comment lines that a file begins with, as one."""
+    lines = text.splitlines()
+    end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return " ".join(line.lstrip("# ") for line in lines[:end])
+
+
+def _find(path_or_name: str | Path) -> Source:
+    path = Path(path_or_name)
+    if path.is_file():
+        return read(path)
+    names = [suite.name for suite in shipped()]
+    name = str(path_or_name)
+    if name in names:
+        text = files(_SHIPPED).joinpath(f"{name}.yaml").read_text("utf-8")
+        return Source.parse(text, f"{name}.yaml")
+    raise ConfigError(
+        f"no suite file {name!r}, and no shipped suite of that name; "
+        f"{did_you_mean(path.stem, names)}"
+    )
+
+
+def _with_corpus(source: Source, text: str) -> Source:
+    try:
+        spec = parse_spec(text)
+    except MerbenchError as error:
+        raise ConfigError(f"--corpus {text}: {error}") from error
+    held = source.values.get("corpus")
+    if not (isinstance(held, dict) and held.get("reader") == spec.reader):
+        source = source.put(("corpus",), {"reader": spec.reader}, "--corpus")
+    if spec.path is not None:
+        source = source.put(("corpus", "path"), str(spec.path), "--corpus")
+    return source
+
+
+def _long_form(location: Location, value: Any) -> Any:
+    """Give the short forms of a corpus and a method the keys that `--set` may reach."""
+    if location == ("corpus",):
+        return CorpusEntry.long_form(value)
+    if location[0] == "methods" and len(location) == 2:
+        return MethodEntry.long_form(value)
+    return value
+
+
+def _only(suite: Suite, labels: Sequence[str]) -> Suite:
+    """Return the suite with some of its methods, and the contrasts between them."""
+    if not labels:
+        return suite
+    known = [entry.label for entry in suite.methods]
+    for label in labels:
+        if label not in known:
+            raise ConfigError(
+                f"--methods: suite {suite.name!r} has no method labelled {label!r}; "
+                f"{did_you_mean(label, known)}"
+            )
+    return suite.model_copy(
+        update={
+            "methods": tuple(entry for entry in suite.methods if entry.label in labels),
+            "contrasts": tuple(pair for pair in suite.contrasts if set(pair) <= set(labels)),
+        }
+    )

@@ -1,0 +1,243 @@
+"""The schema of a suite: what is run, on what, against which noise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
+
+from merbench.config import Config
+from merbench.corpus.corpus import Corpus
+from merbench.corpus.folds import FoldsConfig, make_folds
+from merbench.corruption.grid import all_patterns, partial_patterns
+from merbench.errors import CorpusError, did_you_mean
+from merbench.suite.entries import CorpusEntry, MethodEntry, NoiseEntry
+from merbench.suite.problems import Problem, Problems, shown
+from merbench.suite.source import Source
+from merbench.training.config import TrainingConfig
+
+Metric = Literal["wa", "ua", "f1"]
+Pattern = tuple[str, ...]
+_SETS = ("all", "partial")
+
+
+class Contrast(NamedTuple):
+    """Two methods to be compared, by label."""
+
+    method: str
+    against: str
+
+
+class GridConfig(Config):
+    """The `grid` section: the conditions every trained method meets.
+
+    Attributes:
+        patterns: which missing patterns, as modalities present joined by `+`.
+        noise: the noises, beside the noise-free columns.
+        draws: frozen draws of each noise.
+        donors: whose frames babble and token_swap take: the whole corpus's, or a reserved tenth's.
+    """
+
+    patterns: Literal["all", "partial"] | tuple[str, ...] = "all"
+    noise: tuple[NoiseEntry, ...] = Field((), strict=False)
+    draws: PositiveInt = 1
+    donors: Literal["corpus", "held_out"] = "corpus"
+
+    @field_validator("patterns", mode="before")
+    @classmethod
+    def _check_patterns(cls, raw: object) -> object:
+        problems = Problems()
+        if isinstance(raw, str):
+            if raw not in _SETS:
+                problems.add(
+                    f"unknown value {raw!r}; {did_you_mean(raw, _SETS)}, or a list of patterns"
+                )
+                problems.raise_any()
+            return raw
+        if not isinstance(raw, list | tuple) or not raw:
+            problems.add(f"found {shown(raw)}; expected all, partial or a list like [audio+text]")
+            raw = ()
+        for position, pattern in enumerate(raw):
+            if not isinstance(pattern, str) or not all(_modalities(pattern)):
+                problems.add(f"found {shown(pattern)}; expected names joined by +", position)
+            elif len(set(_modalities(pattern))) < len(_modalities(pattern)):
+                problems.add(f"{pattern!r} names a modality twice; expected each once", position)
+        problems.raise_any()
+        problems.need_unique("+".join(sorted(_modalities(pattern))) for pattern in raw)
+        problems.raise_any()
+        return tuple("+".join(_modalities(pattern)) for pattern in raw)
+
+    @field_validator("noise")
+    @classmethod
+    def _check_labels(cls, noise: tuple[NoiseEntry, ...]) -> tuple[NoiseEntry, ...]:
+        _need_labels([entry.label for entry in noise])
+        return noise
+
+
+class NumericsConfig(Config):
+    """The `numerics` section: what can change the last bits of a result.
+
+    Attributes:
+        threads: of the CPU, for each cell.
+        evaluation_batch: rows that are fused at once in evaluation.
+    """
+
+    threads: PositiveInt = 1
+    evaluation_batch: PositiveInt = 4096
+
+
+class Suite(Config):
+    """A benchmark: corpus, folds, seeds, methods, training, and the grid they are scored on.
+
+    Attributes:
+        name: for tables and folders.
+        version: raised by its author when results stop being comparable.
+        seed: of the frozen draws.
+        seeds: of the training runs.
+        train_missing_rate: share of training utterances that are incomplete.
+        contrasts: pairs to test; where left out, nmer against every other method.
+    """
+
+    name: str = Field(description="a name for the suite")
+    version: PositiveInt = 1
+    seed: NonNegativeInt = 0
+    corpus: CorpusEntry = Field(
+        description="a reader with its settings, such as {reader: synthetic}"
+    )
+    folds: FoldsConfig = FoldsConfig()
+    seeds: tuple[NonNegativeInt, ...] = Field((0,), strict=False, min_length=1)
+    train_missing_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    methods: tuple[MethodEntry, ...] = Field(
+        strict=False, min_length=1, description="a list of methods"
+    )
+    training: TrainingConfig = TrainingConfig()
+    grid: GridConfig = GridConfig()
+    contrasts: tuple[Contrast, ...] = Field(None, strict=False, validate_default=True)
+    metrics: tuple[Metric, ...] = Field(("wa", "ua", "f1"), strict=False, min_length=1)
+    numerics: NumericsConfig = NumericsConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        problems = Problems()
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            problems.add(f"found {name!r}; expected letters, digits, '.', '_' and '-'")
+        problems.raise_any()
+        return name
+
+    @field_validator("folds")
+    @classmethod
+    def _check_folds(cls, folds: FoldsConfig) -> FoldsConfig:
+        problems = Problems()
+        for field in ("n", "by"):
+            if getattr(folds, field) is not None and folds.scheme != "group_kfold":
+                problems.add(f"belongs to group_kfold; expected none with {folds.scheme!r}", field)
+        if folds.validation != "default" and folds.scheme != "speaker":
+            problems.add(
+                f"belongs to speaker; expected default with {folds.scheme!r}", "validation"
+            )
+        problems.raise_any()
+        return folds
+
+    @field_validator("seeds", "metrics")
+    @classmethod
+    def _check_unique(cls, values: tuple[object, ...]) -> tuple[object, ...]:
+        problems = Problems()
+        problems.need_unique(values)
+        problems.raise_any()
+        return values
+
+    @field_validator("methods")
+    @classmethod
+    def _check_labels(cls, methods: tuple[MethodEntry, ...]) -> tuple[MethodEntry, ...]:
+        _need_labels([entry.label for entry in methods])
+        return methods
+
+    @field_validator("contrasts", mode="before")
+    @classmethod
+    def _check_contrasts(cls, raw: object, info: ValidationInfo) -> object:
+        if "methods" not in info.data:  # wrong themselves: there are no labels to compare with
+            return ()
+        labels = [entry.label for entry in info.data["methods"]]
+        if raw is None:
+            return tuple(Contrast("nmer", x) for x in labels if "nmer" in labels and x != "nmer")
+        if not isinstance(raw, list | tuple):
+            return raw
+        problems = Problems()
+        for position, pair in enumerate(raw):
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                problems.add(f"found {shown(pair)}; expected two method labels", position)
+                continue
+            for side, label in enumerate(pair):
+                if label not in labels:
+                    text = (
+                        f"unknown method label {shown(label)}; {did_you_mean(str(label), labels)}"
+                    )
+                    problems.add(text, position, side)
+            if pair[0] == pair[1]:
+                problems.add(f"found {shown(pair)}; expected two different methods", position)
+        problems.raise_any()
+        return raw
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the suite as plain values, defaults written out; it loads as the same suite."""
+        return self.model_dump(mode="json")
+
+    @property
+    def hash(self) -> str:
+        """Sha256 of the resolved suite: comments, order of keys and defaults do not enter."""
+        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_corpus(suite: Suite, corpus: Corpus, source: Source) -> tuple[Pattern, ...]:
+    """Check a suite against its corpus, and return its missing patterns.
+
+    Returns:
+        The modalities present in each pattern, in corpus order.
+
+    Raises:
+        ConfigError: a pattern names a modality that the corpus lacks, or the corpus cannot carry
+            the folds; all of it, each with its place.
+    """
+    found: list[Problem] = []
+    try:
+        make_folds(corpus, suite.folds)
+    except CorpusError as error:
+        field = "limit" if "folds.limit" in str(error) else "n" if suite.folds.n else "scheme"
+        found.append(Problem(("folds", field), str(error).removeprefix("folds: ")))
+    patterns = suite.grid.patterns
+    if not isinstance(patterns, str):
+        for position, pattern in enumerate(patterns):
+            for name in _modalities(pattern):
+                if name not in corpus.names:
+                    text = (
+                        f"corpus {corpus.name!r} has no modality {name!r}; "
+                        f"{did_you_mean(name, corpus.names)}"
+                    )
+                    found.append(Problem(("grid", "patterns", position), text))
+    if found:
+        raise source.error(found)
+    if patterns == "all":
+        return all_patterns(corpus.names)
+    if patterns == "partial":
+        return partial_patterns(corpus.names)
+    sets = [_modalities(pattern) for pattern in patterns]
+    return tuple(tuple(name for name in corpus.names if name in names) for names in sets)
+
+
+def _modalities(pattern: str) -> list[str]:
+    return [name.strip() for name in pattern.split("+")]
+
+
+def _need_labels(labels: Sequence[str]) -> None:
+    problems = Problems()
+    for position, label in enumerate(labels):
+        if label in labels[:position]:
+            text = f"label {label!r} is taken; expected `label:` with a name of its own"
+            problems.add(text, position, "label")
+    problems.raise_any()

@@ -1,0 +1,220 @@
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+from merbench.errors import ConfigError, IncompleteError
+from merbench.report.figures import severity_panel, styles
+from merbench.report.report import write_report, write_reports
+
+HOSTILE = '<script>alert("x")</script> & $\\frac$'
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: text, tags, ids, links; open tags must close."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "input"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.ids, self.links, self.open = [], [], [], []
+        self.cells, self.rows, self.text = [], [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        attributes = dict(attrs)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.links += [v for k, v in attrs if k in ("href", "src", "xlink:href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture
+def directory(make_run):
+    return make_run()
+
+
+@pytest.fixture
+def page(directory):
+    return Page(write_report(directory).read_text(encoding="utf-8"))
+
+
+def test_the_page_lies_in_the_run_with_its_tables_and_plots_beside_it(directory, page):
+    out = directory / "report"
+    stems = {path.stem for path in (out / "tables").iterdir()}
+    assert stems == {
+        f"{metric}-{what}"
+        for metric in ("wa", "ua", "f1")
+        for what in ("overview", "none", "gaussian-absent", "gaussian-present")
+    }
+    assert {path.suffix for path in (out / "tables").iterdir()} == {".csv", ".md", ".tex"}
+    assert {path.stem for path in (out / "figures").iterdir()} == {
+        f"ua-gaussian-{panel}"
+        for panel in (
+            "absent-mean", "absent-audio", "absent-text",
+            "present-mean", "present-audio", "present-text", "present-audio-text",
+        )
+    }  # fmt: skip
+    for link in page.links:
+        assert link.startswith("#") or (out / link).is_file()
+
+
+def test_every_anchor_leads_somewhere_and_every_id_is_unique(page):
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+
+
+def test_nothing_is_fetched_from_elsewhere_and_no_script_runs(directory, page):
+    html = (directory / "report" / "index.html").read_text(encoding="utf-8")
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    outside = [url for url in re.findall(r"https?://[^\"' ]+", html) if "www.w3.org" not in url]
+    assert outside == []
+    assert "@import" not in html
+    assert "url(" not in html.replace("url(#", "")
+
+
+def test_hostile_labels_are_shown_as_text_everywhere(directory, page):
+    assert any(row and row[0] == HOSTILE for row in page.rows)
+    assert "the test part has no <i>sad</i>" in page.text
+    html = (directory / "report" / "index.html").read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert "<i>sad" not in html
+
+
+def test_the_page_shows_the_values_of_the_csv(directory, page):
+    table = pd.read_csv(directory / "report" / "tables" / "ua-overview.csv")
+    shown = next(row for row in page.rows if row[0] == "zero_fill")
+    mine = table[table["method"] == "zero_fill"]["value"]
+    assert shown[1:] == [f"{100 * value:.1f}" for value in mine]
+    assert mine[0] > 0.5  # the generated predictions are far better than chance
+
+
+def test_headline_and_provenance_come_from_the_record(page):
+    text = " ".join(page.text.split())
+    for expected in (
+        "Suite night, version 3, hash 0123456789ab",
+        "Corpus made, 60 utterances, 3 classes: neutral, sad, angry",
+        "audio (sequence, 40-d), text (tokens, 128-d)",
+        "Cells 12 of 12, 1 failed",
+        "merbench 0.1.0",
+        "Git revision abc123, with uncommitted changes",
+        "Device name cpu, threads 1",
+        "left out of every mean: audio+text, gaussian (1).",
+    ):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"suite": None, "corpus": [], "git": "?", "warnings": "no"}]
+)
+def test_a_record_that_says_nothing_still_gives_a_report(make_run, record):
+    page = Page(write_report(make_run("bare", record=record)).read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert "bare" in text
+    assert "Corpus made, 3 classes" in text
+    assert "Provenance Nothing was recorded." in text
+
+
+def test_equal_runs_give_equal_bytes_whatever_the_users_plot_settings(make_run):
+    first = make_run("one/night")
+    second = make_run("two/night")
+    write_report(first)
+    with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "axes.facecolor": "red"}):
+        write_report(second)
+    files = sorted(p.relative_to(first) for p in (first / "report").rglob("*") if p.is_file())
+    assert len(files) > 40
+    for file in files:
+        assert (first / file).read_bytes() == (second / file).read_bytes(), file
+
+
+def test_holes_are_refused_by_name_and_nothing_is_written(make_run):
+    directory = make_run(lacking=[("zero_fill", "2", 1)])
+    with pytest.raises(
+        IncompleteError, match=r"lacks 1 of 12 cells: \(zero_fill, fold 2, seed 1\)"
+    ):
+        write_report(directory)
+    assert not (directory / "report").exists()
+
+
+def test_partial_reports_holes_as_blanks_and_lists_them(make_run):
+    directory = make_run(lacking=[("zero_fill", "2", 0), ("zero_fill", "2", 1)])
+    page = Page(write_report(directory, partial=True).read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert (
+        "2 of 12 cells are missing: (zero_fill, fold 2, seed 0), (zero_fill, fold 2, seed 1)"
+        in text
+    )
+    rows = [row for row in page.rows if row[0] == "zero_fill"]
+    assert rows
+    assert {cell for row in rows for cell in row[1:]} == {""}
+    assert all(row[1] for row in page.rows if row[0] == HOSTILE)
+
+
+def test_several_runs_have_a_section_each_on_one_page(make_run, tmp_path):
+    runs = [make_run("one"), make_run("two", record={"suite": {"name": "other"}})]
+    out = tmp_path / "both"
+    page = Page(write_reports(runs, out).read_text(encoding="utf-8"))
+    assert page.tags.count("h1") == 2
+    assert "other" in page.text
+    assert len(page.ids) == len(set(page.ids))
+    assert (out / "tables" / "run1-ua-overview.csv").is_file()
+    assert (out / "tables" / "run2-ua-overview.csv").is_file()
+
+
+def test_a_folder_without_a_run_and_a_broken_record_are_named(make_run, tmp_path):
+    with pytest.raises(IncompleteError, match=r"not a run \(it has no run\.json\)"):
+        write_report(tmp_path)
+    directory = make_run()
+    (directory / "run.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"run\.json: not valid JSON"):
+        write_report(directory)
+    (directory / "run.json").write_text("[]")
+    with pytest.raises(ConfigError, match="expected a JSON object, found list"):
+        write_report(directory)
+
+
+def test_seventy_methods_look_different_and_keep_their_look():
+    many = styles([f"m{i}" for i in range(70)])
+    assert len({(style.colour, style.marker) for style in many.values()}) == 70
+    assert len({style.colour for style in list(many.values())[:10]}) == 10
+    assert many["m3"] == styles(["m0", "m1", "m2", "m3"])["m3"]
+
+
+def test_a_plot_is_valid_svg_in_the_pages_own_ink_with_text_as_given():
+    curves = pd.DataFrame({"method": ["m", "m"], "severity": [0.0, 1.0], "value": [0.7, 0.4]})
+    title = "audio <b> & $\\frac$"
+    panel = severity_panel(
+        curves, styles(["m"]), identifier="p", title=title, label="UA", chance=0.25, ceiling=1.0
+    )
+    root = ET.fromstring(panel.svg)
+    texts = ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert title in texts
+    assert {"severity", "UA (%)"} <= set(texts)
+    assert "currentColor" in panel.svg
+    assert "#000000" not in panel.svg
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert all(name.startswith("p-") for name in ids)
+    used = re.findall(r'(?:url\(#|href="#)([^")]+)', panel.svg)
+    assert used
+    assert set(used) <= set(ids)
