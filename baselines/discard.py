@@ -103,9 +103,9 @@ class Discard(NetworkMethod):
     uses_states = StateUse.ABSENCE
 
     @classmethod
-    def published(cls) -> tuple[StageTraining, ...]:
+    def published(cls) -> dict[str, StageTraining]:
         """As zero_fill."""
-        return (PUBLISHED,)
+        return {LateFusionStage.name: PUBLISHED}
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the one stage."""

@@ -109,12 +109,12 @@ class Mmin(NetworkMethod):
     config: MminConfig
 
     @classmethod
-    def published(cls) -> tuple[StageTraining, ...]:
+    def published(cls) -> dict[str, StageTraining]:
         """The authors' scripts'."""
         second = StageTraining(
             epochs=30, decay_epochs=30, batch_size=128, dropout=0.5, betas=(0.5, 0.999), clip=1.0
         )
-        return (PUBLISHED, second)
+        return {FusionStage.name: PUBLISHED, MminStage.name: second}
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the teacher's stage and the imagination stage."""

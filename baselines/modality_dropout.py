@@ -25,9 +25,10 @@ class ModalityDropout(NetworkMethod):
     config: ModalityDropoutConfig
 
     @classmethod
-    def published(cls) -> tuple[StageTraining, ...]:
+    def published(cls) -> dict[str, StageTraining]:
         """The released script's."""
-        return (StageTraining(epochs=20, decay_epochs=20, batch_size=128, dropout=0.3),)
+        training = StageTraining(epochs=20, decay_epochs=20, batch_size=128, dropout=0.3)
+        return {FusionStage.name: training}
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the one stage."""

@@ -79,9 +79,9 @@ class ZeroFill(NetworkMethod):
     config: FusionConfig
 
     @classmethod
-    def published(cls) -> tuple[StageTraining, ...]:
+    def published(cls) -> dict[str, StageTraining]:
         """MMIN's stage 1."""
-        return (PUBLISHED,)
+        return {FusionStage.name: PUBLISHED}
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the one stage."""

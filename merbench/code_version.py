@@ -13,21 +13,28 @@ from types import ModuleType
 
 import merbench
 
-# What lies between a corpus and its predictions. Reading, planning and reporting are not in it.
-_HARNESS = ("corpus", "corruption", "features", "evaluation", "training", "methods/parts")
-_FILES = ("seeds.py", "methods/base.py", "methods/sklearn.py")
+# What lies between a corpus and its predictions. Readers are not in it: they change results
+# through the corpus fingerprint alone.
+_FOLDERS = ("corruption", "features", "evaluation", "training", "methods/parts")
+_FILES = (
+    "seeds.py",
+    "corpus/corpus.py",
+    "corpus/folds.py",
+    "corpus/normalise.py",
+    "execution/prepare.py",
+    "methods/base.py",
+    "methods/sklearn.py",
+)
 
 
 @cache
 def harness_digest() -> str:
     """Return the digest of the harness's code."""
     root = Path(merbench.__file__).parent
-    files = [path for part in _HARNESS for path in sorted((root / part).rglob("*.py"))]
+    files = [path for part in _FOLDERS for path in sorted((root / part).rglob("*.py"))]
     files += [root / name for name in _FILES]
     sha = hashlib.sha256()
     for path in files:
-        if "readers" in path.parts:
-            continue  # a reader changes results through the corpus fingerprint alone
         sha.update(f"{path.relative_to(root).as_posix()}\n".encode())
         sha.update(_meaning(path.read_text("utf-8")).encode())
     return sha.hexdigest()

@@ -44,14 +44,18 @@ def _import_path(group: Group, path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise ConfigError(
             f"{group[:-1]} {path!r}: cannot import module {module_name!r} ({error})"
         ) from error
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        public = [name for name in vars(module) if not name.startswith("_")]
+        public = [
+            name
+            for name, value in vars(module).items()
+            if isinstance(value, type) and value.__module__ == module.__name__
+        ]
         raise ConfigError(
             f"{group[:-1]} {path!r}: module {module_name!r} has no {attribute!r}; "
             f"{did_you_mean(attribute, public)}"

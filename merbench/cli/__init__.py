@@ -1,1 +1,95 @@
-"""."""
+"""The command line: one file a command, thin: parse, call, print."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from merbench import __version__
+from merbench.errors import MerbenchError
+
+INTERRUPTED = 130
+_COMMANDS = {
+    "run": "Train and evaluate a suite, and print its WA/UA table.",
+    "plan": "Show what a run would do and how long it would take.",
+    "report": "Write the HTML page, plots and tables of a run.",
+    "list": "List methods, noises, readers, suites or metrics.",
+    "runs": "List the runs under runs/, or remove them.",
+    "data": "Describe and make corpora.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called, so that `--help` is quick."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the commands in the order of a first visit."""
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"merbench.cli.{name}")
+        command: click.Command = getattr(module, f"{name}_command", None) or getattr(module, name)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one is near."""
+        from merbench.errors import ConfigError, did_you_mean  # noqa: PLC0415
+
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            raise ConfigError(f"no command {args[0]!r}: {did_you_mean(args[0], _COMMANDS)}")
+        return super().resolve_command(context, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="merbench")
+def cli() -> None:
+    """Robustness benchmark for multimodal emotion recognition.
+
+    \b
+    merbench run quick                   train every method, print the tables
+    merbench run SUITE --corpus table:DIR   the same on your corpus
+    merbench report                      the page of the latest run
+    """
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with the exit code that interface.md promises."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(call(arguments))
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors are one message on stderr."""
+    try:
+        outcome: Any = cli.main(arguments, prog_name="merbench", standalone_mode=False)
+    except MerbenchError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted: what was done is kept; the same command goes on.", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return outcome if isinstance(outcome, int) else 0

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from merbench.corpus.corpus import GROUPINGS, PredefinedFold
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
+Role = Literal["utterance", "label", "speaker", "session", "dialogue", "split"]
+REQUIRED: tuple[Role, ...] = ("utterance", "label")
 PART_OF_SPLIT = {
     "train": "train",
     "valid": "valid",
@@ -61,7 +64,7 @@ class _Column:
 
 
 def read_index(
-    path: Path, columns: Mapping[str, str] | None = None, classes: Sequence[str] | None = None
+    path: Path, columns: Mapping[Role, str] | None = None, classes: Sequence[str] | None = None
 ) -> Index:
     """Read an index; cells are text exactly as written.
 
@@ -82,33 +85,29 @@ def read_index(
                 f"columns: {role} is said to be {name!r}, which {path} does not have; "
                 f"{did_you_mean(name, table)}"
             )
-    for role in ("utterance", "label"):
+    for role in REQUIRED:
         if columns.get(role, role) not in table:
             raise CorpusError(
                 f"{path}: no column {role!r}; {did_you_mean(role, table)} "
                 f"(a column of another name is said by columns: {{{role}: name}})"
             )
 
-    def column(role: str) -> _Column | None:
-        return table.get(columns.get(role, role))
-
-    utterances = table[columns.get("utterance", "utterance")].filled()
+    found: dict[str, _Column] = {
+        role: table[columns.get(role, role)]
+        for role in get_args(Role)
+        if columns.get(role, role) in table
+    }
+    utterances, label = found["utterance"].filled(), found["label"]
     _refuse_duplicates(utterances)
-    label = table[columns.get("label", "label")]
     order = _check_order(label, classes) if classes is not None else _sorted_classes(label)
     position = {name: k for k, name in enumerate(order)}
-    groups = {}
-    for grouping in GROUPINGS:
-        found = column(grouping)
-        if found is not None:
-            groups[grouping] = np.array(found.filled().cells)
-    split = column("split")
+    groups = {g: np.array(found[g].filled().cells) for g in GROUPINGS if g in found}
     return Index(
         tuple(utterances.cells),
         np.array([position[cell] for cell in label.cells], np.int64),
         order,
         groups,
-        () if split is None else (_fold_of_split(split),),
+        (_fold_of_split(found["split"]),) if "split" in found else (),
     )
 
 

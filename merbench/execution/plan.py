@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,16 @@ class Protocol:
     threads: int
     evaluation_batch: int
     device: str
+
+    @cached_property
+    def token(self) -> str:
+        """Names the protocol in a process: equal tokens prepare folds equally."""
+        grid = [dataclasses.asdict(condition) for condition in self.grid.conditions]
+        reserved = None if self.reserved is None else self.reserved.tolist()
+        missing = self.train_missing_rate
+        return _digest(
+            [self.corpus.fingerprint, grid, self.seed, reserved, missing, self.device]
+        )
 
 
 @dataclass(frozen=True)
@@ -208,9 +218,29 @@ def noise_column(entry: NoiseEntry) -> NoiseColumn:
     return NoiseColumn(entry.label, noise, entry.on, tuple(points))
 
 
-def build_methods(suite: Suite) -> tuple[tuple[Method, tuple[StageTraining, ...]], ...]:
-    """Return each method with the training settings of its stages (none for a black box)."""
+class ConfiguredMethod(NamedTuple):
+    """A method of a suite with the training settings of its stages (none for a black box)."""
+
+    label: str
+    method: Method
+    training: tuple[StageTraining, ...]
+
+
+def build_methods(suite: Suite) -> tuple[ConfiguredMethod, ...]:
+    """Build the methods of a suite.
+
+    Raises:
+        ConfigError: a method's entry sets a stage that the method does not have.
+    """
     methods = [registry.load("methods", e.name)(e.settings) for e in suite.methods]
+    for method, entry in zip(methods, suite.methods, strict=True):
+        have = len(method.published()) if isinstance(method, NetworkMethod) else 0
+        for stage in entry.stages:
+            if int(stage.removeprefix("stage")) > have:
+                raise ConfigError(
+                    f"method {entry.label!r} sets {stage}, but has {have} "
+                    f"stage{'s' * (have != 1)}"
+                )
     trainings = [
         resolve_training(m.published(), suite.training, entry.training, entry.stages)
         if isinstance(m, NetworkMethod)
@@ -221,7 +251,10 @@ def build_methods(suite: Suite) -> tuple[tuple[Method, tuple[StageTraining, ...]
         networks = [stages for stages in trainings if stages]
         equal = iter(equalise(networks))
         trainings = [next(equal) if stages else () for stages in trainings]
-    return tuple(zip(methods, trainings, strict=True))
+    return tuple(
+        ConfiguredMethod(entry.label, method, training)
+        for entry, method, training in zip(suite.methods, methods, trainings, strict=True)
+    )
 
 
 def _digest(content: Any) -> str:
@@ -282,7 +315,7 @@ def _lay_out(suite: Suite, protocol: Protocol, folds: tuple[Fold, ...]) -> Plan:
     keys = _Keys(protocol)
     stages: dict[str, StageTask] = {}
     drafts: list[CellTask] = []
-    for entry, (method, trainings) in zip(suite.methods, build_methods(suite), strict=True):
+    for label, method, trainings in build_methods(suite):
         for fold in folds:
             complete = suite.train_missing_rate == 0 and bool(
                 protocol.corpus.available[fold.train].all()
@@ -300,7 +333,7 @@ def _lay_out(suite: Suite, protocol: Protocol, folds: tuple[Fold, ...]) -> Plan:
                 drafts.append(
                     CellTask(
                         keys.cell(method, [task.key for task in chain], fold, seed),
-                        entry.label,
+                        label,
                         method,
                         fold,
                         seed,

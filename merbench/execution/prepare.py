@@ -53,17 +53,12 @@ class PreparedFold:
         return TrainingData(self.train, self.valid, self.shape, stand_ins)
 
 
-_prepared: dict[tuple[str, str, float, str], PreparedFold] = {}
+_prepared: dict[str, PreparedFold] = {}
 
 
 def prepare(protocol: Protocol, fold: Fold) -> PreparedFold:
-    """Return a fold ready to train and evaluate on; the last one is remembered."""
-    key = (
-        protocol.corpus.fingerprint,
-        fold.key,
-        protocol.train_missing_rate,
-        f"{protocol.device} {protocol.seed} {id(protocol.grid.conditions)}",
-    )
+    """Return a fold ready to train and evaluate on; a process remembers the last one."""
+    key = f"{protocol.token} {fold.key}"
     if key not in _prepared:
         _prepared.clear()
         _prepared[key] = _prepare(protocol, fold)

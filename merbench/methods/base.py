@@ -286,8 +286,8 @@ class NetworkMethod(Method):
 
     @classmethod
     @abstractmethod
-    def published(cls) -> tuple[StageTraining, ...]:
-        """Return the published training settings, one for each stage."""
+    def published(cls) -> dict[str, StageTraining]:
+        """Return the published training settings: name of each stage, in order -> settings."""
 
     @abstractmethod
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:

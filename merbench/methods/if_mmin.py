@@ -155,11 +155,11 @@ class IfMmin(NetworkMethod):
     config: IfMminConfig
 
     @classmethod
-    def published(cls) -> tuple[StageTraining, ...]:
+    def published(cls) -> dict[str, StageTraining]:
         """The authors' scripts'."""
-        return (
-            StageTraining(epochs=10, decay_epochs=10, batch_size=64, dropout=0.3),
-            StageTraining(
+        return {
+            AlignmentStage.name: StageTraining(epochs=10, decay_epochs=10, batch_size=64, dropout=0.3),
+            IfMminStage.name: StageTraining(
                 epochs=20,
                 decay_epochs=20,
                 batch_size=128,
@@ -167,7 +167,7 @@ class IfMmin(NetworkMethod):
                 betas=(0.5, 0.999),
                 clip=1.0,
             ),
-        )
+        }
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the alignment stage and the imagination stage."""

@@ -182,11 +182,11 @@ class Nmer(NetworkMethod):
     config: NmerConfig
 
     @classmethod
-    def published(cls) -> tuple[StageTraining, ...]:
+    def published(cls) -> dict[str, StageTraining]:
         """The authors' scripts'."""
-        return (
-            StageTraining(epochs=10, decay_epochs=10, batch_size=64, dropout=0.2),
-            StageTraining(
+        return {
+            NmerTeacherStage.name: StageTraining(epochs=10, decay_epochs=10, batch_size=64, dropout=0.2),
+            NmerStage.name: StageTraining(
                 epochs=40,
                 decay_epochs=40,
                 batch_size=128,
@@ -194,7 +194,7 @@ class Nmer(NetworkMethod):
                 betas=(0.5, 0.999),
                 clip=1.0,
             ),
-        )
+        }
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the teacher's stage and the VAE's stage."""

@@ -189,8 +189,14 @@ class Suite(Config):
 
     @property
     def hash(self) -> str:
-        """Sha256 of the resolved suite: comments, order of keys and defaults do not enter."""
-        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """Sha256 of the resolved suite.
+
+        Comments, order of keys and defaults do not enter, and neither does where the corpus lies:
+        its fingerprint says what it is.
+        """
+        resolved = self.resolved()
+        resolved["corpus"].pop("path", None)
+        text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from merbench.training.config import PRESETS, StageTraining, TrainingConfig, Tra
 
 
 def resolve_training(
-    published: Sequence[StageTraining],
+    published: Mapping[str, StageTraining],
     suite: TrainingConfig,
     method: TrainingOverrides,
     stages: Mapping[str, TrainingOverrides],
@@ -17,11 +17,14 @@ def resolve_training(
 
     Later ones win: published, preset, suite, method, `stage1`/`stage2` of the method.
     """
+    preset = PRESETS[suite.preset]
+    nothing = TrainingOverrides()
     resolved = []
-    for number, training in enumerate(published, start=1):
-        for overrides in (PRESETS[suite.preset], suite, method):
+    for number, (name, training) in enumerate(published.items(), start=1):
+        own = stages.get(f"stage{number}", nothing)
+        for overrides in (preset.every, preset.stages.get(name, nothing), suite, method, own):
             training = overrides.apply(training)
-        resolved.append(stages.get(f"stage{number}", TrainingOverrides()).apply(training))
+        resolved.append(training)
     return tuple(resolved)
 
 

@@ -69,7 +69,7 @@ def test_settings_are_checked_and_belong_to_their_reader():
     assert len(load_corpus("synthetic", utterances=40)) == 40
     with pytest.raises(ConfigError, match="no setting 'sed'; did you mean 'seed'"):
         load_corpus("synthetic", sed=1)
-    with pytest.raises(ConfigError, match="setting 'utterances'.*found '40'"):
+    with pytest.raises(ConfigError, match=r"setting 'utterances'.*found '40'"):
         load_corpus("synthetic", utterances="40")
     with pytest.raises(ConfigError, match="takes TableConfig, not SyntheticConfig"):
         read("table", configure("synthetic"))

@@ -8,6 +8,7 @@ import pytest
 
 from merbench.corpus.describe import describe
 from merbench.corpus.folds import FoldsConfig, make_folds
+from merbench.corpus.ids import groups_from_ids
 from merbench.corpus.load import load_corpus
 from merbench.errors import CorpusError
 
@@ -41,8 +42,6 @@ def test_iemocap4_loads_with_ragged_audio_and_text_and_some_nan_in_prosody():
 
 def test_the_ids_of_iemocap_tell_what_its_columns_tell():
     corpus = load("iemocap4")
-    from merbench.corpus.ids import groups_from_ids
-
     told = groups_from_ids(corpus.utterances)
     for name, column in corpus.groups.items():
         assert told[name].tolist() == column.tolist()

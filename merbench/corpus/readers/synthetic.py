@@ -147,7 +147,8 @@ class SyntheticReader(Reader[SyntheticConfig]):
     shift every feature. Raw columns have non-zero means and scales from 0.03 to 30.
 
     Pooled logistic regression (mean, max and sd over time, C = 0.01, leave one speaker out) reaches
-    a WA of about .60 from text, .53 from audio, .48 from visual and .72 from all of them.
+    a WA of about .60 from text, .53 from audio, .48 from visual and .72 from all of them; in
+    IEMOCAP's shape, leaving one session out, .57, .53, .47 and .72.
     """
 
     summary: ClassVar[str] = "built in and seeded; audio, visual and text, 10 speakers, 4 classes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,10 @@ from pydantic import Field
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality
 from merbench.corpus.ids import groups_from_ids
-from merbench.corpus.index import read_index
+from merbench.corpus.index import Role, read_index
 from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
-Role = Literal["utterance", "label", "speaker", "session", "dialogue", "split"]
 AnyArray = NDArray[Any]
 Integers = NDArray[np.int64]
 FEATURES, INDEX = "features.npz", "index.csv"
@@ -74,8 +73,7 @@ class TableReader(Reader[TableConfig]):
                 raise CorpusError(
                     f"{folder / name}: no such file; the table layout needs {FEATURES} and {INDEX}"
                 )
-        columns: dict[str, str] = {**config.columns}
-        index = read_index(folder / INDEX, columns, config.classes)
+        index = read_index(folder / INDEX, config.columns, config.classes)
         modalities = _read_modalities(folder / FEATURES, len(index.utterances), config.kinds)
         groups = index.groups
         if config.ids is not None or len(groups) < 3:
@@ -100,7 +98,7 @@ def _read_modalities(path: Path, n: int, kinds: dict[str, Kind]) -> tuple[Modali
     except (zipfile.BadZipFile, OSError, EOFError, AttributeError, TypeError, ValueError) as error:
         raise CorpusError(f"{path}: not a readable npz archive ({error})") from error
     names = [a for a in arrays if not a.endswith((OFFSETS, LENGTHS))]
-    for companion in arrays.keys() - set(names):
+    for companion in (a for a in arrays if a not in names):
         owner = companion.removesuffix(OFFSETS).removesuffix(LENGTHS)
         if owner not in names:
             raise CorpusError(

@@ -1,0 +1,99 @@
+"""Options that `run` and `plan` share; each can be set by a MERBENCH_ variable as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from merbench.errors import ConfigError
+
+Command = Callable[..., Any]
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    variable = "MERBENCH_" + names[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **settings)
+
+
+def suite_options(command: Command) -> Command:
+    """Add what selects and changes a suite."""
+    for option in reversed(
+        (
+            click.argument("suite"),
+            _option("--corpus", help="READER:PATH, PATH, or synthetic."),
+            _option(
+                "--out", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
+            ),
+            _option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i]."),
+            _option("--jobs", type=click.IntRange(1), help="Tasks at once [number of cores]."),
+            _option("--methods", metavar="A,B", help="Only these methods."),
+            _option("--folds", metavar="1,2", help="Only these folds."),
+            _option("--seeds", metavar="0,1", help="These training seeds."),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY.PATH=VALUE",
+                help="Change any field of the suite (repeatable; value in YAML).",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class SuiteChoice:
+    """What the shared options say.
+
+    Attributes:
+        suite: path or name.
+        corpus: or None for the suite's own.
+        methods: labels; all where empty.
+        folds: names; all where empty.
+        seeds: the suite's own where empty.
+        settings: `key.path=value`.
+    """
+
+    suite: str
+    corpus: str | None
+    methods: tuple[str, ...]
+    folds: tuple[str, ...]
+    seeds: tuple[int, ...]
+    settings: tuple[str, ...]
+
+    @classmethod
+    def parse(
+        cls,
+        suite: str,
+        corpus: str | None,
+        methods: str | None,
+        folds: str | None,
+        seeds: str | None,
+        settings: tuple[str, ...],
+    ) -> SuiteChoice:
+        """Split lists and check seeds.
+
+        Raises:
+            ConfigError: a seed is not a whole number.
+        """
+        numbers = []
+        for text in _names(seeds):
+            if not text.isdecimal():
+                raise ConfigError(f"--seeds: found {text!r}; expected whole numbers such as 0,1,2")
+            numbers.append(int(text))
+        return cls(suite, corpus, _names(methods), _names(folds), tuple(numbers), settings)
+
+
+def default_jobs() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

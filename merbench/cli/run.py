@@ -1,0 +1,126 @@
+"""`merbench run`: the main job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from merbench.cli.options import SuiteChoice, default_jobs, suite_options
+from merbench.cli.progress import ProgressWatcher
+from merbench.execution.cost import history
+from merbench.execution.device import choose_device
+from merbench.execution.plan import make_plan
+from merbench.execution.run import RunOutcome, run_plan
+from merbench.results.confusion import read_confusion
+from merbench.results.metrics import confusion_metric
+from merbench.results.render import to_rich
+from merbench.results.summary import NO_NOISE, overview, summary_table
+from merbench.results.tables import PREDICTIONS
+from merbench.store.store import Store
+from merbench.suite.load import json_schema, load_suite
+
+
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(json.dumps(json_schema(), indent=1))
+        context.exit()
+
+
+@click.command()
+@suite_options
+@click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("--fresh", is_flag=True, help="Discard what is in the run directory first.")
+@click.option("--yes", is_flag=True, help="Do not ask before discarding.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--quiet", is_flag=True, help="Print nothing but the tables.")
+@click.option(
+    "--json-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of suite files and leave.",
+)
+def run_command(
+    suite: str,
+    corpus: str | None,
+    out: Path | None,
+    device: str,
+    jobs: int | None,
+    methods: str | None,
+    folds: str | None,
+    seeds: str | None,
+    settings: tuple[str, ...],
+    backend: str,
+    fresh: bool,
+    yes: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Train and evaluate every cell of SUITE that is not yet in the run.
+
+    SUITE is a YAML file or the name of a shipped suite. A run that was interrupted goes on where
+    it was; nothing is done twice.
+
+    \b
+    merbench run quick
+    merbench run full_grid --jobs 4 --methods nmer,mmin
+    merbench run ravdess --corpus table:path/to/ravdess
+    """
+    choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
+    loaded = load_suite(
+        choice.suite,
+        choice.settings,
+        corpus=choice.corpus,
+        methods=choice.methods,
+        folds=choice.folds,
+        seeds=choice.seeds,
+    )
+    chosen = choose_device(device)
+    root = out or Path("runs") / loaded.suite.name
+    workers = jobs or (1 if chosen.startswith("cuda") else default_jobs())
+    if fresh and (root / "cells").is_dir() and not yes:
+        click.confirm(f"Discard the run in {root}?", abort=True, err=True)
+    plan = make_plan(loaded, chosen)
+    errors = Console(stderr=True)
+    costs = history(plan, Store(root))
+    with ProgressWatcher(errors, workers, costs, quiet=quiet or as_json) as watcher:
+        outcome = run_plan(plan, root, workers, watcher, fresh=fresh)
+    if as_json:
+        click.echo(json.dumps(_as_dict(outcome), indent=1))
+    elif outcome.done:
+        print_tables(root, Console(), plan.suite.metrics, partial=bool(outcome.failures))
+    for failure in outcome.failures:
+        click.echo(f"failed: {failure.cell}: {failure.error}", err=True)
+    if outcome.failures:
+        click.echo(
+            f"{len(outcome.failures)} of {outcome.total} cells failed; the same command tries "
+            "them again",
+            err=True,
+        )
+    elif not quiet and not as_json:
+        errors.print(f"{outcome.total} cells in {root}; next: merbench report {root}")
+    return 1 if outcome.failures else 0
+
+
+def _as_dict(outcome: RunOutcome) -> dict[str, object]:
+    return {
+        "run": str(outcome.root),
+        "cells": {"done": outcome.done, "total": outcome.total},
+        "failures": [{"cell": f.cell, "error": f.error} for f in outcome.failures],
+    }
+
+
+def print_tables(
+    root: Path, console: Console, metrics: tuple[str, ...], *, partial: bool
+) -> None:
+    """Print the noise-free WA and UA tables, and the overview of the grid."""
+    confusion = read_confusion(root / PREDICTIONS)
+    shown = [name for name in ("wa", "ua") if name in metrics] or list(metrics[:1])
+    for name in shown:
+        metric = confusion_metric(name)
+        console.print(to_rich(summary_table(confusion, metric, NO_NOISE, partial)))
+    console.print(to_rich(overview(confusion, confusion_metric(shown[-1]), partial)))
