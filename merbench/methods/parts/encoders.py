@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import PackedSequence
 
 from merbench.features.observation import ObservedModality
 from merbench.features.part import CorpusShape, ModalityShape
@@ -15,6 +16,7 @@ WIDTH = 128
 TEXT_DROPOUT = 0.5
 VECTOR_DROPOUT = 0.5
 KERNELS = (3, 4, 5)
+_SIMILAR, _RUN = 0.75, 8
 
 
 class Encoder(nn.Module):
@@ -46,22 +48,40 @@ class LstmEncoder(Encoder):
 
     def body(self, sequences: Ragged) -> Tensor:
         """Return (R, d) maxima over time of the LSTM's outputs."""
-        lengths, order = sequences.lengths.sort(descending=True, stable=True)
-        steps = torch.arange(int(lengths[0]), device=lengths.device)
-        alive = lengths > steps[:, None]
-        frames = (sequences.starts[order] + steps[:, None])[alive]
-        packed = PackedSequence(sequences.values[frames], alive.sum(1).cpu())
-        outputs = self.lstm(packed)[0].data
-        over_time = outputs.new_full((*alive.shape, outputs.shape[1]), -torch.inf)
-        over_time[alive] = outputs
-        return over_time.amax(0)[order.argsort()]
+        order = sequences.lengths.argsort(descending=True, stable=True)
+        pooled = [
+            self._longest(sequences.take(order[rows]))
+            for rows in similar_lengths(sequences.lengths[order].tolist())
+        ]
+        return torch.cat(pooled)[order.argsort()]
+
+    def _longest(self, sequences: Ragged) -> Tensor:
+        values, mask = sequences.padded()
+        outputs, _ = self.lstm(values.transpose(0, 1).contiguous())
+        # Padding comes after every frame, so it cannot change what the frames give.
+        maxima: Tensor = outputs.masked_fill(~mask.t()[..., None], -torch.inf).amax(0)
+        return maxima
+
+
+def similar_lengths(lengths: Sequence[int]) -> list[slice]:
+    """Cut lengths, longest first, into runs in which none is much shorter than the first.
+
+    Padding every run to its own longest wastes little, and the fused recurrence over padded
+    sequences is about three times as fast for each frame as the one over packed ones.
+    """
+    runs, start = [], 0
+    for position, length in enumerate(lengths):
+        if length < _SIMILAR * lengths[start] and position - start >= _RUN:
+            runs.append(slice(start, position))
+            start = position
+    return [*runs, slice(start, len(lengths))]
 
 
 class TextCnnEncoder(Encoder):
     """TextCNN: windows of 3, 4 and 5 frames over the whole width (kind `tokens`).
 
     A window starts at every frame from which it fits, or at the first frame of a text shorter than
-    the window, which zeros then extend. All windows of all heights are one matrix product.
+    the window, which zeros then extend.
     """
 
     def __init__(self, inputs: int, width: int = WIDTH) -> None:
@@ -72,23 +92,16 @@ class TextCnnEncoder(Encoder):
 
     def body(self, sequences: Ragged) -> Tensor:
         """Return (R, 3 d) maxima over the windows, after ReLU."""
-        values, _ = sequences.padded(at_least=max(KERNELS))
-        weights = [c.weight.permute(2, 0, 1).flatten(0, 1) for c in self.convolutions]
-        # (R, T, sum_k k d): what each frame contributes at each place of each window.
-        shares = functional.linear(values, torch.cat(weights))
-        starts = torch.arange(values.shape[1], device=values.device)
-        pooled, first = [], 0
-        for convolution, weight in zip(self.convolutions, weights, strict=True):
-            height, width = convolution.kernel_size[0], convolution.out_channels
-            mine = shares[..., first : first + len(weight)].unflatten(2, (height, width))
-            first += len(weight)
-            windows = values.shape[1] - height + 1
-            sums = mine[:, :windows, 0]
-            for place in range(1, height):
-                sums = sums + mine[:, place : place + windows, place]
-            fits = starts[:windows] <= (sequences.lengths[:, None] - height).clamp(min=0)
+        values = sequences.padded(at_least=max(KERNELS)).values.transpose(1, 2)
+        starts = torch.arange(values.shape[2], device=values.device)
+        pooled = []
+        for convolution in self.convolutions:
+            height = convolution.kernel_size[0]
+            windows = functional.relu(convolution(values))
+            last = (sequences.lengths - height).clamp(min=0)
+            fits = starts[: windows.shape[2]] <= last[:, None]
             # After ReLU nothing is below 0, so a window that does not fit can be 0.
-            pooled.append((functional.relu(sums + convolution.bias) * fits[..., None]).amax(1))
+            pooled.append((windows * fits[:, None]).amax(2))
         return torch.cat(pooled, 1)
 
     def head(self, features: Tensor) -> Tensor:

@@ -28,15 +28,16 @@ class SingleTokenAttention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        in_projection = nn.init.xavier_uniform_(torch.empty(3 * width, width))
+        self.query_key_weight = nn.Parameter(in_projection[: 2 * width].clone())
+        self.query_key_bias = nn.Parameter(torch.zeros(2 * width))
+        self.value_weight = nn.Parameter(in_projection[2 * width :].clone())
+        self.value_bias = nn.Parameter(torch.zeros(width))
         self.out_proj = nn.Linear(width, width)
-        nn.init.xavier_uniform_(self.in_proj_weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, width)."""
-        value = self.in_proj_weight.chunk(3)[2], self.in_proj_bias.chunk(3)[2]
-        heads = functional.linear(x, *value).unflatten(1, (HEADS, -1))
+        heads = functional.linear(x, self.value_weight, self.value_bias).unflatten(1, (HEADS, -1))
         weights = functional.dropout(x.new_ones(len(x), HEADS, 1), DROPOUT, self.training)
         attended: Tensor = self.out_proj((heads * weights).flatten(1))
         return attended
