@@ -87,8 +87,7 @@ class MminStage(Stage):
         return {
             "ce": functional.cross_entropy(network.classifier(there.code), batch.labels),
             "mse": self.forward_weight * masked_mse(there.reconstruction, target, known),
-            "cycle": self.cycle_weight
-            * masked_mse(back.reconstruction, h.detach(), everything),
+            "cycle": self.cycle_weight * masked_mse(back.reconstruction, h.detach(), everything),
         }
 
 

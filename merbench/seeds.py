@@ -24,7 +24,7 @@ def digest(*parts: Part) -> bytes:
 
 def generator(*parts: Part) -> np.random.Generator:
     """Return the numpy stream of a key (counter-based, so equal on every machine)."""
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest(*parts), np.uint64)[:2]))
+    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest(*parts), "<u8")[:2]))
 
 
 def torch_seed(*parts: Part) -> int:

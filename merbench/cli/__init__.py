@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="merbench")
 def cli() -> None:
-    """Robustness benchmark for multimodal emotion recognition.
+    r"""Robustness benchmark for multimodal emotion recognition.
 
     \b
     merbench run quick                   train every method, print the tables

@@ -60,7 +60,7 @@ def run_command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Train and evaluate every cell of SUITE that is not yet in the run.
+    r"""Train and evaluate every cell of SUITE that is not yet in the run.
 
     SUITE is a YAML file or the name of a shipped suite. A run that was interrupted goes on where
     it was; nothing is done twice.
@@ -114,12 +114,10 @@ def _as_dict(outcome: RunOutcome) -> dict[str, object]:
     }
 
 
-def print_tables(
-    root: Path, console: Console, metrics: tuple[str, ...], *, partial: bool
-) -> None:
+def print_tables(root: Path, console: Console, metrics: tuple[str, ...], *, partial: bool) -> None:
     """Print the noise-free WA and UA tables, and the overview of the grid."""
     confusion = read_confusion(root / PREDICTIONS)
-    shown = [name for name in ("wa", "ua") if name in metrics] or list(metrics[:1])
+    shown: list[str] = [name for name in ("wa", "ua") if name in metrics] or list(metrics[:1])
     for name in shown:
         metric = confusion_metric(name)
         console.print(to_rich(summary_table(confusion, metric, NO_NOISE, partial)))

@@ -47,7 +47,7 @@ class Modality:
     @cached_property
     def absent(self) -> NDArray[np.bool_]:
         """(N,) True where the modality is natively absent."""
-        return self.lengths == 0
+        return np.equal(self.lengths, 0)
 
     def sequence(self, utterance: int) -> NDArray[np.float32]:
         """Return the (T, width) features of one utterance."""
@@ -78,22 +78,22 @@ class Modality:
             )
         if offsets is None:
             offsets = np.arange(len(values) + 1)
-        offsets = np.asarray(offsets, np.int64)
-        if len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != len(values):
+        starts: NDArray[np.int64] = np.asarray(offsets, np.int64)
+        if len(starts) < 1 or starts[0] != 0 or starts[-1] != len(values):
             raise CorpusError(
                 f"modality {name!r}: offsets must run from 0 to the {len(values)} frames there are"
             )
-        if (np.diff(offsets) < 0).any():
+        if (np.diff(starts) < 0).any():
             raise CorpusError(f"modality {name!r}: offsets must not decrease")
         values = np.ascontiguousarray(values, np.float32)
         if np.isinf(values).any():
             column = int(np.isinf(values).any(axis=0).argmax())
             raise CorpusError(f"modality {name!r}: infinite values (first in column {column})")
-        values, offsets = _drop_empty(values, offsets)
+        values, starts = _drop_empty(values, starts)
         if not len(values):
             raise CorpusError(f"modality {name!r} has no value for any utterance")
         if kind is None:
-            if np.diff(offsets).max() <= 1:
+            if np.diff(starts).max() <= 1:
                 kind = "vector"
             else:
                 kind = "tokens" if name.lower() in TOKEN_NAMES else "sequence"
@@ -101,9 +101,9 @@ class Modality:
             raise CorpusError(
                 f"modality {name!r}: unknown kind {kind!r}; valid: {', '.join(get_args(Kind))}"
             )
-        if kind == "vector" and np.diff(offsets).max() > 1:
+        if kind == "vector" and np.diff(starts).max() > 1:
             raise CorpusError(f"modality {name!r} is said to be a vector but has several frames")
-        return cls(name, kind, values, offsets)
+        return cls(name, kind, values, starts)
 
 
 def _drop_empty(
@@ -192,7 +192,9 @@ class Corpus:
         """The known groupings: speaker, session and dialogue, each (N,) str."""
         columns = (self.speakers, self.sessions, self.dialogues)
         return {
-            name: column for name, column in zip(GROUPINGS, columns, strict=True) if column is not None
+            name: column
+            for name, column in zip(GROUPINGS, columns, strict=True)
+            if column is not None
         }
 
     @property

@@ -114,9 +114,10 @@ def _groups(corpus: Corpus, name: str, scheme: str) -> NDArray[np.str_]:
 def _ordered(groups: NDArray[np.str_]) -> list[str]:
     """Return the groups in natural order: speaker2 before speaker10."""
 
-    def natural(name: str) -> list[tuple[int, int, str]]:
-        runs = ("".join(run) for _, run in itertools.groupby(name, str.isdigit))
-        return [(0, int(run), "") if run.isdigit() else (1, 0, run) for run in runs]
+    def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+        runs = ("".join(run) for _, run in itertools.groupby(name, str.isdecimal))
+        # The name itself tells "2" from "02", whose runs are equal.
+        return [(0, int(run), "") if run.isdecimal() else (1, 0, run) for run in runs], name
 
     return sorted(set(groups.tolist()), key=natural)
 
@@ -140,7 +141,8 @@ def _speaker_folds(corpus: Corpus, config: FoldsConfig) -> list[PredefinedFold]:
     sessions = corpus.sessions
     if config.validation == "training_sessions" and sessions is None:
         raise CorpusError(
-            f"folds.validation: training_sessions needs sessions, and corpus {corpus.name!r} has none"
+            "folds.validation: training_sessions needs sessions, and corpus "
+            f"{corpus.name!r} has none"
         )
     sizes = {s: int((speakers == s).sum()) for s in order}
     folds = []
@@ -150,9 +152,9 @@ def _speaker_folds(corpus: Corpus, config: FoldsConfig) -> list[PredefinedFold]:
         if sessions is not None:
             its_sessions = set(sessions[speakers == tested].tolist())
             mates = [s for s in others if its_sessions & set(sessions[speakers == s].tolist())]
-        left_out: list[str] = []
         if config.validation == "training_sessions":
-            left_out, others = mates, [s for s in others if s not in mates]
+            # The test session's other speakers are left out: they share its dialogues.
+            others = [s for s in others if s not in mates]
             validating = _until_enough(others, sizes, len(corpus))
         elif len(mates) == 1:
             validating = mates
@@ -219,9 +221,7 @@ def _kfolds(corpus: Corpus, config: FoldsConfig) -> list[PredefinedFold]:
         lightest = load.index(min(load))
         load[lightest] += int(size)
         fold_of[str(group)] = str(lightest + 1)
-    return _rotate(
-        [str(k + 1) for k in range(n)], np.array([fold_of[g] for g in groups.tolist()])
-    )
+    return _rotate([str(k + 1) for k in range(n)], np.array([fold_of[g] for g in groups.tolist()]))
 
 
 def _predefined_folds(corpus: Corpus, config: FoldsConfig) -> list[PredefinedFold]:
@@ -260,7 +260,7 @@ def _hold_out(corpus: Corpus, fold: PredefinedFold) -> PredefinedFold:
             f"folds: fold {fold.name!r} has no validation part and only one {by} to train on"
         )
     sizes = {g: int((groups == g).sum()) for g in order}
-    chosen = np.isin(groups, _until_enough(order, sizes, len(fold.train)))
+    chosen = np.isin(groups, _until_enough(order[:-1], sizes, len(fold.train)))
     return PredefinedFold(fold.name, fold.train[~chosen], fold.train[chosen], fold.test)
 
 
@@ -289,7 +289,9 @@ def _finish(corpus: Corpus, fold: PredefinedFold, config: FoldsConfig, reserved:
         missing = [c for k, c in enumerate(corpus.classes) if k not in present]
         if missing:
             warnings.append(f"fold {fold.name}: the {name} part has no {', '.join(missing)}")
-    promised = {"speaker": "speaker", "session": "session"}.get(config.scheme, config.by or "speaker")
+    promised = {"speaker": "speaker", "session": "session"}.get(
+        config.scheme, config.by or "speaker"
+    )
     if config.scheme != "predefined" and promised in GROUPINGS:
         for pair in ("train/test", "valid/test", "train/valid"):
             if overlap[f"{pair} {promised}"]:

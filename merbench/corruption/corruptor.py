@@ -120,7 +120,7 @@ def draws_hash(
     It covers keys, spans, directions, donors and random bits, not float values, so it does not
     depend on folds or on how a platform rounds.
     """
-    sha = hashlib.sha256()
+    sha = hashlib.sha256(seeds.digest("draws", seed, corpus.fingerprint))
     everyone = np.arange(len(corpus))
     for index, modality in enumerate(corpus.modalities):
         donors = Donors.of(corpus, index, None, reserved)
@@ -129,9 +129,7 @@ def draws_hash(
             if noise.timed and modality.kind == "vector":
                 continue
             for draw in range(draws):
-                target = _target(
-                    corpus, index, everyone, noise.family, draw, seed, columns, donors
-                )
+                target = _target(corpus, index, everyone, noise.family, draw, seed, columns, donors)
                 sha.update(f"{modality.name} {type(noise).__qualname__} {draw}\n".encode())
                 for row in np.flatnonzero(~modality.absent):
                     sha.update(noise.trace(int(row), target))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from merbench import seeds
 from merbench.corpus.corpus import Corpus
 from merbench.corpus.normalise import Normaliser
+from merbench.errors import CorpusError
 
 _RESERVED_SHARE = 0.1
 
@@ -79,7 +80,12 @@ class Donors:
         """Draw `count` donors, with replacement."""
         strangers = self.strangers(utterance)
         if not len(strangers):
-            raise ValueError(f"utterance {self.corpus.utterances[utterance]!r} has no donor")
+            name = self.corpus.modalities[self.modality].name
+            raise CorpusError(
+                f"corpus {self.corpus.name!r}: no other utterance can donate {name} to "
+                f"{self.corpus.utterances[utterance]!r} ({len(self.pool)} may donate at all); "
+                "babble and token_swap need more"
+            )
         return strangers[rng.integers(len(strangers), size=count)]
 
     def lengths(self, donors: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -97,7 +97,9 @@ class Grid:
 def all_patterns(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Return the 2^M - 1 non-empty sets of modalities: singles first, the complete one last."""
     return tuple(
-        subset for size in range(1, len(names) + 1) for subset in itertools.combinations(names, size)
+        subset
+        for size in range(1, len(names) + 1)
+        for subset in itertools.combinations(names, size)
     )
 
 
@@ -146,14 +148,15 @@ def _raw_conditions(
         clean = tuple(CLEAN if m in pattern else ABSENT for m in kinds)
         yield Condition(pattern, "none", "", None, 0, clean)
     for column in columns:
-        for on, point, draw, pattern in itertools.product(
-            column.on, column.points, range(draws), patterns
-        ):
-            inputs = _inputs(kinds, pattern, on, column, point, draw)
-            if inputs is None:
-                yield f"{'+'.join(pattern)} {column.label} on {on}"
-            else:
-                yield Condition(pattern, column.label, on, point, draw, inputs)
+        for on, point, draw in itertools.product(column.on, column.points, range(draws)):
+            # Noise on all modalities leaves none absent: whatever the suite's patterns, there is
+            # one condition, of the complete pattern.
+            for pattern in [tuple(kinds)] if on == "all" else patterns:
+                inputs = _inputs(kinds, pattern, on, column, point, draw)
+                if inputs is None:
+                    yield f"{'+'.join(pattern)} {column.label} on {on}"
+                else:
+                    yield Condition(pattern, column.label, on, point, draw, inputs)
 
 
 def build_grid(

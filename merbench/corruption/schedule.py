@@ -23,7 +23,8 @@ def betas(schedule: ScheduleName, steps: int = STEPS) -> NDArray[np.float64]:
     if schedule == "linear":
         return np.linspace(_FIRST, _LAST, steps)
     if schedule == "scaled_linear":
-        return np.linspace(_FIRST**0.5, _LAST**0.5, steps) ** 2
+        roots: NDArray[np.float64] = np.linspace(_FIRST**0.5, _LAST**0.5, steps)
+        return roots * roots
     if schedule == "sigmoid":
         return _FIRST + (_LAST - _FIRST) / (1 + np.exp(-np.linspace(-6, 6, steps)))
     s = 0.008

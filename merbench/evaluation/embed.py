@@ -14,7 +14,9 @@ from merbench.methods.base import EncodeFuse
 _FRAMES = 16384
 
 
-def embed_sequences(predictor: EncodeFuse, modality: str, sequences: Ragged, state: State) -> Tensor:
+def embed_sequences(
+    predictor: EncodeFuse, modality: str, sequences: Ragged, state: State
+) -> Tensor:
     """Return (n, E) embeddings of n non-empty sequences that share a state.
 
     Sequences are taken in order of length, about 16k frames at a time, so that memory is bounded

@@ -63,11 +63,16 @@ class Protocol:
     def token(self) -> str:
         """Names the protocol in a process: equal tokens prepare folds equally."""
         grid = [dataclasses.asdict(condition) for condition in self.grid.conditions]
+        noises = {
+            label: [
+                f"{type(noise).__module__}:{type(noise).__qualname__}",
+                noise.config.model_dump(),
+            ]
+            for label, noise in self.grid.noises.items()
+        }
         reserved = None if self.reserved is None else self.reserved.tolist()
-        missing = self.train_missing_rate
-        return _digest(
-            [self.corpus.fingerprint, grid, self.seed, reserved, missing, self.device]
-        )
+        settings = [self.seed, reserved, self.train_missing_rate, self.evaluation_batch]
+        return _digest([self.corpus.fingerprint, grid, noises, settings, self.device])
 
 
 @dataclass(frozen=True)
@@ -238,8 +243,7 @@ def build_methods(suite: Suite) -> tuple[ConfiguredMethod, ...]:
         for stage in entry.stages:
             if int(stage.removeprefix("stage")) > have:
                 raise ConfigError(
-                    f"method {entry.label!r} sets {stage}, but has {have} "
-                    f"stage{'s' * (have != 1)}"
+                    f"method {entry.label!r} sets {stage}, but has {have} stage{'s' * (have != 1)}"
                 )
     trainings = [
         resolve_training(m.published(), suite.training, entry.training, entry.stages)
@@ -289,15 +293,14 @@ class _Keys:
 
     def stage(self, stage: Stage, fold: Fold, seed: int) -> str:
         """Return the key of a trained stage."""
-        lineage, each = [], stage
+        lineage: list[str] = []
+        each: Stage | None = stage
         while each is not None:
             lineage.append(class_digest(type(each)))
             each = each.teacher
         return _digest([self.training, stage.digest, lineage, fold.key, seed])
 
-    def cell(
-        self, method: Method, stages: Sequence[str], fold: Fold, seed: int
-    ) -> str:
+    def cell(self, method: Method, stages: Sequence[str], fold: Fold, seed: int) -> str:
         """Return the key of a cell."""
         what = {
             "method": f"{type(method).__module__}:{type(method).__qualname__}",

@@ -78,9 +78,7 @@ def _prepare(protocol: Protocol, fold: Fold) -> PreparedFold:
         withhold(parts["train"], shape, protocol, corpus.utterances),
         parts["valid"],
         shape,
-        GridEvaluator(
-            parts["test"], shape, protocol.grid, corruptor, protocol.evaluation_batch
-        ),
+        GridEvaluator(parts["test"], shape, protocol.grid, corruptor, protocol.evaluation_batch),
         tuple(normaliser.notes(corpus)),
     )
 
@@ -91,21 +89,24 @@ def withhold(
     """Make a share of the training utterances incomplete, before any method sees them.
 
     Which ones, and which partial pattern each is left with, are frozen by the utterance's id:
-    raising the rate makes more of them incomplete and changes no one's pattern.
+    raising the rate makes more of them incomplete and changes no one's pattern. A pattern is drawn
+    among those that leave the utterance something.
     """
     rate = protocol.train_missing_rate
     if rate == 0:
         return train
-    patterns = partial_patterns(shape.names)
+    patterns = np.array(
+        [[name in pattern for name in shape.names] for pattern in partial_patterns(shape.names)]
+    )
     available = train.available.cpu().numpy().copy()
     features = dict(train.features)
     for row, position in enumerate(train.positions):
         rng = seeds.generator(
             "training missing", protocol.seed, protocol.corpus.fingerprint, utterances[position]
         )
-        if rng.random() < rate:
-            kept = patterns[rng.integers(len(patterns))]
-            available[row] &= np.array([name in kept for name in shape.names])
+        possible = patterns[(patterns & available[row]).any(axis=1)]
+        if rng.random() < rate and len(possible):
+            available[row] &= possible[rng.integers(len(possible))]
     for column, name in enumerate(shape.names):
         whole = features[name]
         there = torch.from_numpy(available[:, column]).to(train.labels.device)

@@ -36,7 +36,7 @@ def host() -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
-        "blas": torch.backends.mkl.is_available() and "mkl" or "other",
+        "blas": (torch.backends.mkl.is_available() and "mkl") or "other",
     }
 
 

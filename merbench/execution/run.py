@@ -380,5 +380,3 @@ def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     draft = path.with_name(f".{path.name}.part")
     pq.write_table(pa.Table.from_pylist(list(rows)), draft)
     draft.replace(path)
-
-

@@ -62,9 +62,7 @@ def run_task(task: StageTask | CellTask, protocol: Protocol, store: Store) -> Ou
         return Outcome(task.key, time.perf_counter() - started, str(error))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        return Outcome(
-            task.key, time.perf_counter() - started, message, traceback.format_exc()
-        )
+        return Outcome(task.key, time.perf_counter() - started, message, traceback.format_exc())
     finally:
         torch.set_num_threads(threads)
     return Outcome(task.key, time.perf_counter() - started)
@@ -152,7 +150,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
     fold = prepare(protocol, task.fold)
     with seeds.torch_scope(torch.device(protocol.device), "cell", task.fold.name, task.seed):
         learnt = (
-            _fit_black_box(task, fold)
+            fit_black_box(task, fold)
             if isinstance(task.method, BlackBox)
             else _fit_network(task, fold, protocol, store)
         )
@@ -165,7 +163,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
         "parameters": learnt.parameters,
         "stages": learnt.stages,
         "seconds": {"train": trained - started, "evaluate": evaluated - trained},
-        "peak_memory": _peak_memory(protocol),
+        "peak_memory": peak_memory(protocol.device),
         "device": protocol.device,
         "threads": protocol.threads,
         "notes": list(fold.notes),
@@ -188,7 +186,8 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
     )
 
 
-def _fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:
+def fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:
+    """Let a black box learn its fold."""
     method = task.method
     if not isinstance(method, BlackBox):
         raise TypeError(f"{method!r} is not a black box")
@@ -224,8 +223,8 @@ def _fit_network(task: CellTask, fold: PreparedFold, protocol: Protocol, store: 
     )
 
 
-def _peak_memory(protocol: Protocol) -> int:
+def peak_memory(device: str) -> int:
     """Return bytes: of the device where it is a GPU, else the most this process ever held."""
-    if protocol.device.startswith("cuda"):
-        return int(torch.cuda.max_memory_allocated(protocol.device))
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -45,7 +45,7 @@ class CorpusShape:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Modality names in the order of every concatenation: alphabetical (audio, text, visual)."""
+        """Modality names in the order of every concatenation: audio, text, visual."""
         return tuple(sorted(self.names))
 
 

@@ -138,8 +138,9 @@ class Network(nn.Module, ABC):
         return {name: self.encode(name, observed[name]) for name in self.shape.names}
 
     def subnetworks(self) -> Iterator[nn.Module]:
-        """Yield the parts whose gradient norms are clipped one by one: by default each encoder
-        and each other child.
+        """Yield the parts whose gradient norms are clipped one by one.
+
+        By default each encoder, and each other child.
         """
         for child in self.children():
             if isinstance(child, nn.ModuleDict):

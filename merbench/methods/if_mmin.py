@@ -127,8 +127,7 @@ class IfMminStage(Stage):
         s_true = target_halves(complete_targets(batch, network.shape), modalities).second
         return {
             "ce": functional.cross_entropy(network.classifier(imagined.code), batch.labels),
-            "mse": self.mse_weight
-            * masked_mse(imagined.reconstruction, h_true, known),
+            "mse": self.mse_weight * masked_mse(imagined.reconstruction, h_true, known),
             "invariant": self.invariant_weight * masked_mse(s, s_true, known),
         }
 
@@ -158,7 +157,9 @@ class IfMmin(NetworkMethod):
     def published(cls) -> dict[str, StageTraining]:
         """The authors' scripts'."""
         return {
-            AlignmentStage.name: StageTraining(epochs=10, decay_epochs=10, batch_size=64, dropout=0.3),
+            AlignmentStage.name: StageTraining(
+                epochs=10, decay_epochs=10, batch_size=64, dropout=0.3
+            ),
             IfMminStage.name: StageTraining(
                 epochs=20,
                 decay_epochs=20,

@@ -185,7 +185,9 @@ class Nmer(NetworkMethod):
     def published(cls) -> dict[str, StageTraining]:
         """The authors' scripts'."""
         return {
-            NmerTeacherStage.name: StageTraining(epochs=10, decay_epochs=10, batch_size=64, dropout=0.2),
+            NmerTeacherStage.name: StageTraining(
+                epochs=10, decay_epochs=10, batch_size=64, dropout=0.2
+            ),
             NmerStage.name: StageTraining(
                 epochs=40,
                 decay_epochs=40,

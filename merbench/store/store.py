@@ -68,7 +68,7 @@ class Store:
         predictions: CellPredictions,
     ) -> None:
         """Store a cell: record, weights and predictions."""
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "utterances": predictions.utterances,
             "labels": predictions.labels,
             "predictions": predictions.predictions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,7 +212,7 @@ class _Fit:
                 sums[name] = sums.get(name, 0.0) + value
         terms = {name: float(value) / len(steps) for name, value in sums.items()}
         loss = sum(terms.values())
-        if loss != loss or loss in (float("inf"), float("-inf")):
+        if not math.isfinite(loss):
             raise CellError(
                 f"stage {self.stage.name!r}: the loss is {loss} in epoch {epoch} (terms {terms})"
             )
@@ -230,7 +231,7 @@ class _Fit:
     def _step(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         terms = self.stage.loss(self.network, self.sampler.batch(rows, progress))
         self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(terms.values())).sum().backward()
         for parameters in self.clipped:
             torch.nn.utils.clip_grad_norm_(parameters, self.training.clip)
         self.optimiser.step()

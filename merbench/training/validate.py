@@ -35,9 +35,9 @@ def pattern_states(shape: CorpusShape, available: Tensor) -> dict[tuple[str, ...
     states = {}
     for pattern in all_patterns(shape.names):
         shown = torch.tensor([name in pattern for name in shape.names], device=available.device)
-        states[pattern] = torch.where(
-            shown & available, int(State.PRESENT), int(State.ABSENT)
-        ).to(torch.int8)
+        states[pattern] = torch.where(shown & available, int(State.PRESENT), int(State.ABSENT)).to(
+            torch.int8
+        )
     return states
 
 

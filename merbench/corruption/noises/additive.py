@@ -6,7 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from merbench.corruption.noises.base import Additive, Damage, ScheduledConfig, ScheduledNoise, Target
+from merbench.corruption.noises.base import (
+    Additive,
+    Damage,
+    ScheduledConfig,
+    ScheduledNoise,
+    Target,
+)
 
 _IMPULSE_SHARE = 0.3
 

@@ -7,7 +7,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from merbench.corruption.noises.base import Additive, Damage, ScheduledConfig, ScheduledNoise, Target
+from merbench.corruption.noises.base import (
+    Additive,
+    Damage,
+    ScheduledConfig,
+    ScheduledNoise,
+    Target,
+)
 
 _SILENT = 1e-6
 

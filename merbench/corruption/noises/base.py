@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,12 +24,13 @@ class Point:
     """One place on a noise's axis.
 
     Attributes:
-        requested: the severity asked for; a level or SNR is asked for by its own severity.
+        requested: the severity asked for; a level or SNR is asked for by its own severity. Points
+            that were asked for differently and apply the same are equal.
         severity: what is applied, 0 (clean) to 1 (everything lost).
         level: step of the schedule, None for noises measured as a share.
     """
 
-    requested: float
+    requested: float = field(compare=False)
     severity: float
     level: int | None = None
 
@@ -74,6 +75,10 @@ class Damage(ABC):
         """Return what was drawn, for the digest of values."""
 
 
+class NoSettings(Config):
+    """Settings of a noise that has none."""
+
+
 class Noise(ABC):
     """One type of noise. Registered under `merbench.noises`; its settings are its `Config`.
 
@@ -88,11 +93,9 @@ class Noise(ABC):
     scheduled: ClassVar[bool] = False
     timed: ClassVar[bool] = True
     family: ClassVar[str]
+    Config: ClassVar[type[Config]] = NoSettings
 
-    class Config(Config):
-        """A noise without settings."""
-
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Any) -> None:
         self.config = config
 
     @abstractmethod

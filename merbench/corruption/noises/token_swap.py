@@ -27,9 +27,7 @@ class Swapped(Damage):
 
     def apply(self, clean: Ragged, point: Point) -> Tensor:
         """Replace the frames past their threshold."""
-        return torch.where(
-            (self.threshold < point.severity)[:, None], self.foreign, clean.values
-        )
+        return torch.where((self.threshold < point.severity)[:, None], self.foreign, clean.values)
 
     def tensors(self) -> Sequence[Tensor]:
         """Return thresholds and foreign frames."""

@@ -96,8 +96,8 @@ class TextCnnEncoder(Encoder):
         starts = torch.arange(values.shape[2], device=values.device)
         pooled = []
         for convolution in self.convolutions:
-            height = convolution.kernel_size[0]
             windows = functional.relu(convolution(values))
+            height = values.shape[2] - windows.shape[2] + 1
             last = (sequences.lengths - height).clamp(min=0)
             fits = starts[: windows.shape[2]] <= last[:, None]
             # After ReLU nothing is below 0, so a window that does not fit can be 0.

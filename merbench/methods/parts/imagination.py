@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -32,7 +33,7 @@ class Imagined(NamedTuple):
 def _stack(widths: Sequence[int], activation: type[nn.Module], **options: float) -> nn.Sequential:
     """Linear layers with an activation between them, none after the last."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), activation(**options)]
     return nn.Sequential(*layers[:-1])
 
@@ -60,9 +61,7 @@ class Cascade(nn.Module):
         super().__init__()
         self.form = form
         self.autoencoders = nn.ModuleList(ResidualAutoencoder(width) for _ in range(AUTOENCODERS))
-        self.transition = nn.Sequential(
-            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
-        )
+        self.transition = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
 
     def forward(self, h: Tensor, s: Tensor | None = None) -> Imagined:
         """Imagine.
@@ -76,6 +75,8 @@ class Cascade(nn.Module):
         codes: list[Tensor] = []
         u = o = h
         for k, autoencoder in enumerate(self.autoencoders, start=1):
+            if not isinstance(autoencoder, ResidualAutoencoder):
+                raise TypeError("a cascade is made of residual autoencoders")
             if s is None:
                 u = h if k == 1 else u + o
             else:

@@ -27,9 +27,10 @@ class Classifier(nn.Sequential):
 
 
 def initialise(network: nn.Module, how: Init = "kaiming") -> None:
-    """Initialise every Linear and Conv: zero biases, and weights Kaiming normal (fan-in, gain
-    sqrt 2) or, as the released modality dropout has them, N(0, 0.012^2). All else keeps the
-    framework's default.
+    """Initialise every Linear and Conv; all else keeps the framework's default.
+
+    Biases are zero; weights are Kaiming normal (fan-in, gain sqrt 2) or, as the released modality
+    dropout has them, N(0, 0.012^2).
     """
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv1d):
@@ -56,4 +57,5 @@ def masked_mse(prediction: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """
     squares = (prediction - target).square().unflatten(1, (known.shape[1], -1))
     weights = known[..., None].to(squares.dtype)
-    return (squares * weights).sum() / (weights.sum() * squares.shape[2]).clamp(min=1)
+    error: Tensor = (squares * weights).sum() / (weights.sum() * squares.shape[2]).clamp(min=1)
+    return error
