@@ -20,16 +20,18 @@ _FIRST, _LAST = 0.01, 0.5
 
 def betas(schedule: ScheduleName, steps: int = STEPS) -> NDArray[np.float64]:
     """Return (steps,) the share of variance that each step replaces by noise."""
+    found: NDArray[np.float64]
     if schedule == "linear":
-        return np.linspace(_FIRST, _LAST, steps)
-    if schedule == "scaled_linear":
-        roots: NDArray[np.float64] = np.linspace(_FIRST**0.5, _LAST**0.5, steps)
-        return roots * roots
-    if schedule == "sigmoid":
-        return _FIRST + (_LAST - _FIRST) / (1 + np.exp(-np.linspace(-6, 6, steps)))
-    s = 0.008
-    signal = np.cos((np.arange(steps + 1) / steps + s) / (1 + s) * np.pi / 2) ** 2
-    return np.minimum(1 - signal[1:] / signal[:-1], 0.999)
+        found = np.linspace(_FIRST, _LAST, steps)
+    elif schedule == "scaled_linear":
+        found = np.linspace(_FIRST**0.5, _LAST**0.5, steps) ** 2
+    elif schedule == "sigmoid":
+        found = _FIRST + (_LAST - _FIRST) / (1 + np.exp(-np.linspace(-6, 6, steps)))
+    else:
+        s = 0.008
+        signal = np.cos((np.arange(steps + 1) / steps + s) / (1 + s) * np.pi / 2) ** 2
+        found = np.minimum(1 - signal[1:] / signal[:-1], 0.999)
+    return found
 
 
 @cache

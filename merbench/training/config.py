@@ -81,11 +81,15 @@ class Preset(NamedTuple):
 PRESETS: dict[str, Preset] = {
     "published": Preset(),
     "quick": Preset(
-        TrainingOverrides(epochs=4, decay_epochs=2, batch_size=32, lr=1e-3),
-        {"nmer": TrainingOverrides(lr=2e-4)},
+        TrainingOverrides(epochs=10, decay_epochs=5, batch_size=32, lr=1e-3),
+        {"nmer": TrainingOverrides(epochs=20, decay_epochs=10, lr=5e-4)},
     ),
     "converged": Preset(
-        TrainingOverrides(epochs=20, decay_epochs=10, batch_size=32, lr=1e-3, patience=8),
-        {"nmer": TrainingOverrides(lr=2e-4)},
+        TrainingOverrides(epochs=12, decay_epochs=6, batch_size=64, lr=1e-3, patience=6),
+        {
+            "nmer": TrainingOverrides(
+                epochs=24, decay_epochs=8, batch_size=32, lr=2e-4, patience=10
+            )
+        },
     ),
 }

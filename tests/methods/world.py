@@ -17,14 +17,7 @@ from merbench import registry, seeds
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.corpus.normalise import fit_normaliser
 from merbench.corruption.corruptor import Corruptor
-from merbench.corruption.grid import (
-    Condition,
-    Grid,
-    NoiseColumn,
-    On,
-    all_patterns,
-    build_grid,
-)
+from merbench.corruption.grid import Grid, NoiseColumn, On, all_patterns, build_grid
 from merbench.evaluation.evaluator import GridEvaluator
 from merbench.features.observation import ObservedModality, State, observe, zero_input
 from merbench.features.part import CorpusShape, ModalityShape, Part, corpus_shape, make_part
@@ -215,7 +208,3 @@ def with_features(part: Part, name: str, values: Tensor) -> Part:
 
 def ragged(*sequences: Tensor) -> Ragged:
     return Ragged(torch.cat(sequences), torch.tensor([len(s) for s in sequences]))
-
-
-def condition_names(condition: Condition) -> set[str]:
-    return set(condition.pattern)
