@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -68,9 +68,10 @@ class LateFusionNetwork(Network):
         mean = (logits * there[..., None]).sum(1) / count.clamp(min=1)
         return torch.where(count > 0, mean, self.prior)
 
-    def subnetworks(self) -> list[nn.Module]:  # type: ignore[override]
-        """Return the experts."""
-        return list(self.experts)
+    def subnetworks(self) -> Iterator[nn.Module]:
+        """Yield every expert's encoder and classifier."""
+        for expert in self.experts:
+            yield from expert.children()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,10 @@ class Discard(NetworkMethod):
 
     summary = "late fusion of single-modality networks trained on complete utterances only"
     uses_states = StateUse.ABSENCE
+
+    def shown_as(self, label: str, *, complete: bool) -> str:
+        """Say late fusion where there is nothing to discard."""
+        return f"{label} (late fusion)" if complete else label
 
     @classmethod
     def published(cls) -> dict[str, StageTraining]:

@@ -25,6 +25,7 @@ from merbench.corruption.noises.base import Point, ScheduledNoise
 from merbench.errors import ConfigError, did_you_mean
 from merbench.methods.base import Method, NetworkMethod, Selection, Stage
 from merbench.results.conditions import ConditionKey
+from merbench.results.header import TableHeader
 from merbench.suite.entries import NoiseEntry
 from merbench.suite.load import LoadedSuite
 from merbench.suite.schema import Suite, check_corpus
@@ -160,6 +161,36 @@ class Plan:
                 c.draw,
             )
             for c in self.protocol.grid.conditions
+        )
+
+    def header(self) -> TableHeader:
+        """Return the axes of the run's tables, and what a reader of them must know."""
+        corpus, suite = self.protocol.corpus, self.suite
+        methods = {cell.label: cell.method for cell in self.cells}
+        complete = suite.train_missing_rate == 0 and all(
+            bool(corpus.available[fold.train].all()) for fold in self.folds
+        )
+        names = {label: m.shown_as(label, complete=complete) for label, m in methods.items()}
+        return TableHeader(
+            corpus=corpus.name,
+            modalities=corpus.names,
+            classes=corpus.classes,
+            methods=self.labels,
+            folds=tuple(fold.name for fold in self.folds),
+            seeds=suite.seeds,
+            conditions=self.conditions,
+            shown_as={label: name for label, name in names.items() if name != label},
+            seen={
+                noise: tuple(
+                    label
+                    for label, method in methods.items()
+                    if self.protocol.grid.noises[noise].family in method.trained_noises
+                )
+                for noise in self.protocol.grid.noises
+            },
+            noised_as_absent=tuple(
+                label for label, m in methods.items() if m.config.noised_as == "absent"
+            ),
         )
 
     def draws_hash(self) -> str:

@@ -20,7 +20,6 @@ from merbench.errors import ConfigError
 from merbench.execution import provenance
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.tasks import Outcome, run_task
-from merbench.results.header import TableHeader
 from merbench.results.tables import CellPredictions, RunTables, write_tables
 from merbench.store.folders import write_text
 from merbench.store.store import Store
@@ -224,15 +223,6 @@ class _Run:
         """Rebuild the tables from the cells that are there."""
         records = {c.key: r for c in self.plan.cells if (r := self._record(c)) is not None}
         corpus = self.plan.protocol.corpus
-        header = TableHeader(
-            corpus=corpus.name,
-            modalities=corpus.names,
-            classes=corpus.classes,
-            methods=self.plan.labels,
-            folds=tuple(fold.name for fold in self.plan.folds),
-            seeds=self.plan.suite.seeds,
-            conditions=self.plan.conditions,
-        )
         speakers = None if corpus.speakers is None else corpus.speakers.tolist()
 
         def predictions() -> Iterator[CellPredictions]:
@@ -240,7 +230,7 @@ class _Run:
                 if cell.key in records:
                     yield self.store.cell_predictions(cell.folder, records[cell.key])
 
-        write_tables(self.root, RunTables(header, corpus.utterances, speakers), predictions())
+        write_tables(self.root, RunTables(self.plan.header(), corpus.utterances, speakers), predictions())
         ordered = [records[c.key] for c in self.plan.cells if c.key in records]
         _write_rows(self.root / CELLS, [_cell_row(record) for record in ordered])
         _write_rows(self.root / CURVES, [row for r in ordered for row in _curve_rows(r)])
@@ -279,6 +269,7 @@ class _Run:
             ],
             "methods": list(plan.labels),
             "seeds": list(plan.suite.seeds),
+            "noise_seen_in_training": {k: list(v) for k, v in plan.header().seen.items()},
             "draws_hash": self.draws_hash,
             "values_digest": {r["fold"]: r["values_digest"] for r in records},
             "versions": provenance.versions(),

@@ -79,7 +79,7 @@ class Ragged:
         flat = self.values.new_zeros(len(self) * longest, self.width)
         flat[self.row * longest + self.position] = self.values
         steps = torch.arange(longest, device=self.lengths.device)
-        return Padded(flat.view(len(self), longest, -1), steps < self.lengths[:, None])
+        return Padded(flat.view(len(self), longest, self.width), steps < self.lengths[:, None])
 
     def to(self, device: torch.device) -> Ragged:
         """Move to a device."""

@@ -61,6 +61,20 @@ class Method(ABC):
         """What an absent modality reads as."""
         return "zeros"
 
+    @property
+    def trained_noises(self) -> frozenset[str]:
+        """Families of the noises that its training simulates."""
+        return frozenset()
+
+    def shown_as(self, label: str, *, complete: bool) -> str:
+        """Return how tables call it.
+
+        Args:
+            label: of the method in the suite.
+            complete: True where no training utterance lacks anything.
+        """
+        return label
+
 
 @dataclass(frozen=True)
 class FitContext:
@@ -149,7 +163,11 @@ class Network(nn.Module, ABC):
                 yield child
 
     def diagnose(self, embeddings: Mapping[str, Tensor], states: Tensor) -> dict[str, float]:
-        """Return figures worth logging with a fit (validation part, partial patterns)."""
+        """Return figures worth logging with a fit.
+
+        The rows are the validation utterances under one pattern; figures are averaged over the
+        partial patterns.
+        """
         return {}
 
 
@@ -284,6 +302,11 @@ class NetworkMethod(Method):
     def absent_input(self) -> AbsentInput:
         """What an absent modality reads as."""
         return self.config.absent_input
+
+    @property
+    def trained_noises(self) -> frozenset[str]:
+        """NMER's scheduler is Gaussian noise."""
+        return frozenset({"gaussian"} if self.config.train_noise == "scheduler" else ())
 
     @classmethod
     @abstractmethod

@@ -11,25 +11,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from merbench.corpus.corpus import Kind
 from merbench.features.observation import Observation, ObservedModality, State
 from merbench.features.part import Part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import BlackBox, FitContext, StateUse
 
 
-def pool(sequences: Ragged) -> Tensor:
+def pool(sequences: Ragged, kind: Kind) -> Tensor:
     """Return mean, maximum and standard deviation over time: (R, 3 D), or (R, D) for vectors.
 
     A sequence without frames gives NaN.
     """
     n, width = len(sequences), sequences.width
-    if len(sequences.values) == n and bool((sequences.lengths == 1).all()):
-        return sequences.values
     values, row = sequences.values.double(), sequences.row
     count = sequences.lengths.double()[:, None]
     where = row[:, None].expand(-1, width)
     zeros = values.new_zeros(n, width)
     mean = zeros.scatter_add(0, where, values) / count
+    if kind == "vector":
+        return mean.to(sequences.values.dtype)
     square = zeros.scatter_add(0, where, (values - mean[row]) ** 2) / count
     largest = zeros.fill_(torch.nan).scatter_reduce(0, where, values, "amax", include_self=False)
     return torch.cat([mean, largest, square.sqrt()], 1).to(sequences.values.dtype)
@@ -54,7 +55,7 @@ class PooledClassifier(BlackBox):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self._learnt: dict[str, NDArray[Any]] = {}
-        self._names: tuple[str, ...] = ()
+        self._kinds: dict[str, Kind] = {}
 
     @abstractmethod
     def estimate(
@@ -64,12 +65,14 @@ class PooledClassifier(BlackBox):
 
     def fit(self, train: Part, valid: Part, context: FitContext) -> None:
         """Learn from the pooled features of the training part."""
-        self._names = context.shape.names
+        self._kinds = {m.name: m.kind for m in context.shape.modalities}
         standardised = []
-        for name in self._names:
-            pooled = pool(train.features[name]).double().cpu().numpy()
-            there = train.available[:, self._names.index(name)].cpu().numpy()
-            mean, sd = pooled[there].mean(0), pooled[there].std(0)
+        for column, (name, kind) in enumerate(self._kinds.items()):
+            pooled = pool(train.features[name], kind).double().cpu().numpy()
+            there = train.available[:, column].cpu().numpy()
+            # A modality that no training utterance has gets no weight, whatever its mean.
+            known = pooled[there] if there.any() else np.zeros((1, pooled.shape[1]))
+            mean, sd = known.mean(0), known.std(0)
             sd[sd < 1e-9] = 1.0
             self._learnt |= {f"{name}/mean": mean, f"{name}/sd": sd}
             standardised.append(np.where(there[:, None], (pooled - mean) / sd, 0.0))
@@ -77,7 +80,7 @@ class PooledClassifier(BlackBox):
             np.concatenate(standardised, 1), train.labels.cpu().numpy(), context
         )
         first = 0
-        for name, block in zip(self._names, standardised, strict=True):
+        for name, block in zip(self._kinds, standardised, strict=True):
             self._learnt[f"{name}/weights"] = weights[first : first + block.shape[1]]
             first += block.shape[1]
         self._learnt["biases"] = biases
@@ -88,7 +91,7 @@ class PooledClassifier(BlackBox):
             key: torch.from_numpy(self._learnt[f"{modality}/{key}"])
             for key in ("mean", "sd", "weights")
         }
-        pooled = pool(observed.sequences).double().cpu()
+        pooled = pool(observed.sequences, self._kinds[modality]).double().cpu()
         share = ((pooled - learnt["mean"]) / learnt["sd"] @ learnt["weights"])[observed.rows.cpu()]
         here = (observed.states != State.ABSENT).cpu()
         return torch.where(here[:, None], share, 0.0)
@@ -96,7 +99,7 @@ class PooledClassifier(BlackBox):
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
         """Return (B, C) logits."""
         total = torch.from_numpy(self._learnt["biases"])
-        for column, name in enumerate(self._names):
+        for column, name in enumerate(self._kinds):
             here = (states[:, column] != State.ABSENT).cpu()
             total = total + torch.where(here[:, None], embeddings[name], 0.0)
         return total
@@ -112,4 +115,5 @@ class PooledClassifier(BlackBox):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], context: FitContext) -> None:
         """Take up what was learnt."""
-        self._learnt, self._names = dict(arrays), context.shape.names
+        self._learnt = dict(arrays)
+        self._kinds = {m.name: m.kind for m in context.shape.modalities}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +40,9 @@ class TableHeader:
         folds: names.
         seeds: seeds.
         conditions: the grid; a condition's id is its position here.
+        shown_as: label -> how tables call the method, where that is not its label.
+        seen: noise -> labels of the methods that met it in training.
+        noised_as_absent: labels of the methods that take a noised modality for an absent one.
     """
 
     corpus: str
@@ -49,6 +52,9 @@ class TableHeader:
     folds: tuple[str, ...]
     seeds: tuple[int, ...]
     conditions: tuple[ConditionKey, ...]
+    shown_as: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    noised_as_absent: tuple[str, ...] = ()
 
     @property
     def complete(self) -> str:
@@ -105,4 +111,7 @@ class TableHeader:
             folds=tuple(content["folds"]),
             seeds=tuple(content["seeds"]),
             conditions=conditions,
+            shown_as=content["shown_as"],
+            seen={noise: tuple(methods) for noise, methods in content["seen"].items()},
+            noised_as_absent=tuple(content["noised_as_absent"]),
         )

@@ -78,7 +78,7 @@ def shown(summary: Summary) -> Shown:
             value = rounded[name][index]
             text = BLANK if math.isnan(value) else f"{value:.1f}"
             entries.append(Entry(text, contested and value == best[name]))
-        rows.append(Row(method, tuple(entries), spreads[index]))
+        rows.append(Row(summary.names.get(method, method), tuple(entries), spreads[index]))
     return Shown(summary.columns, tuple(rows))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -40,13 +40,14 @@ class Summary:
         title: heading.
         caption: one line that says what the values are.
         metric: what is in the cells.
-        methods: rows.
+        methods: rows, by label.
         columns: columns, in order.
         frame: long form, one row for each (method, column), with
             `value`: pooled out-of-fold value, mean over seeds and over the column's conditions;
             `fold_mean`, `fold_sd`: mean and standard deviation (n - 1) over folds of the value in
             each fold; `seed_sd`: standard deviation (n - 1) of `value` over seeds; `n`: predictions
             in a confusion matrix; `seeds`: how many are averaged. NaN where there is no value.
+        names: label -> how the method is shown, where that is not its label.
     """
 
     stem: str
@@ -56,6 +57,7 @@ class Summary:
     methods: tuple[str, ...]
     columns: tuple[str, ...]
     frame: pd.DataFrame
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def wide(self, quantity: str = "value") -> pd.DataFrame:
         """Return one quantity with methods down and columns across."""
@@ -116,6 +118,7 @@ def summary_table(
     note = ""
     if partials:
         note = f"; {MEAN} and {POOLED} cover the {_plural(len(partials), 'partial pattern')}"
+    note += _told(confusion, column)
     stem = "-".join(part for part in (metric.name, column.noise, column.on) if part)
     return _build(
         confusion,
@@ -127,6 +130,19 @@ def summary_table(
         over=over,
         note=note,
     )
+
+
+def _told(confusion: Confusion, column: NoiseColumn) -> str:
+    """Say which methods met a noise in training, and which take noised for absent."""
+    if column.noise == CLEAN:
+        return ""
+    header = confusion.header
+    seen = [header.shown_as.get(m, m) for m in header.seen.get(column.noise, ())]
+    absent = [header.shown_as.get(m, m) for m in header.noised_as_absent]
+    text = ""
+    if column.noise in header.seen:
+        text = f"; seen in training by {_join(seen) if seen else 'no method'}"
+    return text + (f"; noised counts as absent for {_join(absent)}" if absent else "")
 
 
 def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = False) -> Summary:
@@ -193,7 +209,7 @@ def _build(
     )
     if confusion.missing:
         caption += f" Incomplete: {_plural(len(confusion.missing), 'cell')} missing."
-    return Summary(stem, title, caption, metric, header.methods, tuple(averages), frame)
+    return Summary(stem, title, caption, metric, header.methods, tuple(averages), frame, header.shown_as)
 
 
 def _statistics(

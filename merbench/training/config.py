@@ -85,10 +85,10 @@ PRESETS: dict[str, Preset] = {
         {"nmer": TrainingOverrides(epochs=20, decay_epochs=10, lr=5e-4)},
     ),
     "converged": Preset(
-        TrainingOverrides(epochs=12, decay_epochs=6, batch_size=64, lr=1e-3, patience=6),
+        TrainingOverrides(epochs=16, decay_epochs=8, batch_size=64, lr=1e-3, patience=6),
         {
             "nmer": TrainingOverrides(
-                epochs=24, decay_epochs=8, batch_size=32, lr=2e-4, patience=10
+                epochs=28, decay_epochs=8, batch_size=32, lr=2e-4, patience=10
             )
         },
     ),

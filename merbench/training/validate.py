@@ -104,9 +104,11 @@ class Validator:
 
     @torch.no_grad()
     def diagnose(self, network: Network) -> dict[str, float]:
-        """Return the network's own figures on the partial patterns."""
+        """Return the network's own figures, averaged over the partial patterns."""
         network.eval()
         known = clean_embeddings(network, self.part, self.absent)
-        states = list(pattern_states(self.shape, self.part.available).values())[:-1]
-        combined = combine(known, self.shape, states)
-        return network.diagnose(combined.embeddings, combined.states)
+        each = []
+        for states in list(pattern_states(self.shape, self.part.available).values())[:-1]:
+            combined = combine(known, self.shape, [states])
+            each.append(network.diagnose(combined.embeddings, combined.states))
+        return {name: sum(figures[name] for figures in each) / len(each) for name in each[0]}

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from merbench.features.observation import ABSENT_FRAMES, ObservedModality, State
 from merbench.methods.base import Batch, Network, Stage
-from merbench.training.loop import train_stage
 from merbench.training.sampling import Sampler
 from merbench.training.validate import clean_embeddings
 from tests.methods.oracle import Array
-from tests.methods.world import CPU, NAMES, World, build, ragged
+from tests.methods.world import NAMES, World, build, ragged
 
 ORDER = sorted(NAMES)
 
@@ -91,20 +90,3 @@ def known(step: Step, world: World) -> NDArray[np.bool_]:
     """(B, M) in the order of concatenation: the corpus has the features."""
     there = [world.train.features[name].lengths[step.rows] > 0 for name in ORDER]
     return torch.stack(there, 1).numpy()
-
-
-def trained(stage: Stage, world: World, *key: str | int):
-    """Train the stages of a method one after the other; return (network, record) of the last."""
-    teacher = None if stage.teacher is None else trained(stage.teacher, world, *key).network
-    result = train_stage(stage, world.data(), teacher, key or ("fold", 0))
-    network = build(stage, world.shape)
-    network.load_state_dict(result.weights[stage.selections[0]])
-    return TrainedNetwork(network.eval(), result)
-
-
-class TrainedNetwork(NamedTuple):
-    network: Network
-    record: object
-
-
-__all__ = ["CPU", "Step", "embedded", "known", "make_step", "missing", "side_by_side", "teach"]

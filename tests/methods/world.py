@@ -194,6 +194,12 @@ def every_pattern(n: int, modalities: int = len(NAMES)) -> Tensor:
     return torch.where(shown, int(State.PRESENT), int(State.ABSENT)).to(torch.int8)
 
 
+def told(world: World) -> Tensor:
+    """Every test utterance under a pattern; what it natively lacks is absent."""
+    states = every_pattern(len(world.test))
+    return torch.where(world.test.available, states, int(State.ABSENT)).to(torch.int8)
+
+
 def alone(observed: ObservedModality, row: int) -> ObservedModality:
     """Return one utterance as if nobody else were there."""
     sequence = observed.sequences.take(observed.rows[row : row + 1])

@@ -18,6 +18,7 @@ from merbench.errors import IncompleteError
 from merbench.results.conditions import ConditionKey, NoiseColumn
 from merbench.results.confusion import read_confusion
 from merbench.results.metrics import confusion_metric
+from merbench.results.render import to_markdown
 from merbench.results.severity import noise_columns, severity_curves
 from merbench.results.summary import NO_NOISE, overview, summary_table, summary_tables
 from merbench.results.tables import PREDICTIONS, write_tables
@@ -221,3 +222,16 @@ def test_curves_over_present_modalities_start_at_the_patterns_own_clean_column(r
     assert curves["b"].to_dict() == {0.0: 0.5, 0.5: 1.0, 0.8: 0.5}
     # .8 has one pattern only: a mean there would be over other members.
     assert curves["mean"].to_dict() == {0.0: 0.75, 0.5: 0.75}
+
+
+def test_captions_name_who_met_the_noise_in_training_and_who_takes_it_for_absent(confusion):
+    header = dataclasses.replace(
+        confusion.header,
+        seen={"gaussian": ("one",)},
+        shown_as={"one": "one (late fusion)"},
+        noised_as_absent=("one",),
+    )
+    table = summary_table(dataclasses.replace(confusion, header=header), WA, ABSENT)
+    assert "seen in training by one (late fusion)" in table.caption
+    assert "noised counts as absent for one (late fusion)" in table.caption
+    assert "one (late fusion)" in to_markdown(table)
