@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -74,6 +75,8 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the exit code that interface.md promises."""
     signal.signal(signal.SIGTERM, _terminate)
+    # A suite may name a method by import path; it often lies where the command is called.
+    sys.path.append(str(Path.cwd()))
     sys.exit(call(arguments))
 
 

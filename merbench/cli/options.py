@@ -19,26 +19,27 @@ def _names(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """Return an option that a variable of its name sets, too: `--jobs` and MERBENCH_JOBS."""
     variable = "MERBENCH_" + names[0].lstrip("-").replace("-", "_").upper()
     return click.option(*names, envvar=variable, **settings)
 
 
 def suite_options(command: Command) -> Command:
     """Add what selects and changes a suite."""
-    for option in reversed(
+    for add in reversed(
         (
             click.argument("suite"),
-            _option("--corpus", help="READER:PATH, PATH, or synthetic."),
-            _option(
+            option("--corpus", help="READER:PATH, PATH, or synthetic."),
+            option(
                 "--out", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
             ),
-            _option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i]."),
-            _option("--jobs", type=click.IntRange(1), help="Tasks at once [number of cores]."),
-            _option("--methods", metavar="A,B", help="Only these methods."),
-            _option("--folds", metavar="1,2", help="Only these folds."),
-            _option("--seeds", metavar="0,1", help="These training seeds."),
-            click.option(
+            option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i]."),
+            option("--jobs", type=click.IntRange(1), help="Tasks at once [number of cores]."),
+            option("--methods", metavar="A,B", help="Only these methods."),
+            option("--folds", metavar="1,2", help="Only these folds."),
+            option("--seeds", metavar="0,1", help="These training seeds."),
+            option(
                 "--set",
                 "settings",
                 multiple=True,
@@ -47,7 +48,7 @@ def suite_options(command: Command) -> Command:
             ),
         )
     ):
-        command = option(command)
+        command = add(command)
     return command
 
 
@@ -97,3 +98,17 @@ class SuiteChoice:
 def default_jobs() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def confirm_discard(question: str) -> None:
+    """Ask before something is lost.
+
+    Raises:
+        ConfigError: the answer is no, or there is no one to answer.
+    """
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort as error:
+        raise ConfigError("nothing was discarded: no answer; --yes does not ask") from error
+    if not agreed:
+        raise ConfigError("nothing was discarded")

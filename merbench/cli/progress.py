@@ -44,7 +44,7 @@ class ProgressWatcher:
 
     def start(self, tasks: Sequence[Task], kept: int) -> None:
         """Announce the work."""
-        self.left = {task.key: task for task in tasks}
+        self.left = {task.folder: task for task in tasks}
         self.total = len(tasks)
         cells = sum(isinstance(task, CellTask) for task in tasks)
         text = f"{cells} cells to do"
@@ -58,7 +58,7 @@ class ProgressWatcher:
 
     def done(self, task: Task, outcome: Outcome) -> None:
         """Count a task, and say so where it failed."""
-        self.left.pop(task.key, None)
+        self.left.pop(task.folder, None)
         self.costs.learn(task, outcome.seconds)
         if outcome.error is not None:
             self.failed += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from merbench.cli.options import SuiteChoice, default_jobs, suite_options
+from merbench.cli.options import SuiteChoice, confirm_discard, default_jobs, option, suite_options
 from merbench.cli.progress import ProgressWatcher
 from merbench.execution.cost import history
 from merbench.execution.device import choose_device
@@ -22,6 +22,8 @@ from merbench.results.tables import PREDICTIONS
 from merbench.store.store import Store
 from merbench.suite.load import json_schema, load_suite
 
+_UNLIMITED = 10_000
+
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
@@ -31,11 +33,11 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 @click.command()
 @suite_options
-@click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
-@click.option("--fresh", is_flag=True, help="Discard what is in the run directory first.")
-@click.option("--yes", is_flag=True, help="Do not ask before discarding.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-@click.option("--quiet", is_flag=True, help="Print nothing but the tables.")
+@option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
+@option("--fresh", is_flag=True, help="Discard what is in the run directory first.")
+@option("--yes", is_flag=True, help="Do not ask before discarding.")
+@option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@option("--quiet", is_flag=True, help="Print nothing but the tables.")
 @click.option(
     "--json-schema",
     is_flag=True,
@@ -83,7 +85,7 @@ def run_command(
     root = out or Path("runs") / loaded.suite.name
     workers = jobs or (1 if chosen.startswith("cuda") else default_jobs())
     if fresh and (root / "cells").is_dir() and not yes:
-        click.confirm(f"Discard the run in {root}?", abort=True, err=True)
+        confirm_discard(f"Discard the run in {root}?")
     plan = make_plan(loaded, chosen)
     errors = Console(stderr=True)
     costs = history(plan, Store(root))
@@ -115,10 +117,17 @@ def _as_dict(outcome: RunOutcome) -> dict[str, object]:
 
 
 def print_tables(root: Path, console: Console, metrics: tuple[str, ...], *, partial: bool) -> None:
-    """Print the noise-free WA and UA tables, and the overview of the grid."""
+    """Print the noise-free WA and UA tables, and the overview of the grid.
+
+    A terminal's width is kept to; a file or a pipe has none, and gets whole lines.
+    """
+    if not console.is_terminal:
+        console.width = _UNLIMITED
     confusion = read_confusion(root / PREDICTIONS)
     shown: list[str] = [name for name in ("wa", "ua") if name in metrics] or list(metrics[:1])
     for name in shown:
         metric = confusion_metric(name)
-        console.print(to_rich(summary_table(confusion, metric, NO_NOISE, partial)))
-    console.print(to_rich(overview(confusion, confusion_metric(shown[-1]), partial)))
+        summary = summary_table(confusion, metric, NO_NOISE, partial)
+        console.print(to_rich(summary, console.width), crop=False)
+    summary = overview(confusion, confusion_metric(shown[-1]), partial)
+    console.print(to_rich(summary, console.width), crop=False)

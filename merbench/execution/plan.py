@@ -94,6 +94,11 @@ class StageTask:
     seed: int
     teacher: str | None
 
+    @property
+    def folder(self) -> str:
+        """Name of its folder: its key."""
+        return self.key
+
 
 @dataclass(frozen=True)
 class CellTask:

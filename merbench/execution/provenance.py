@@ -41,8 +41,12 @@ def host() -> dict[str, Any]:
 
 
 def git_revision(folder: Path) -> dict[str, Any] | None:
-    """Return the revision of the checkout a folder lies in and whether it has changes."""
+    """Return the revision of the checkout a folder belongs to and whether it has changes.
+
+    None where there is none: an installed copy may lie inside a checkout of something else.
+    """
     try:
+        _git(folder, "ls-files", "--error-unmatch", "__init__.py")
         revision = _git(folder, "rev-parse", "HEAD")
         changed = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):

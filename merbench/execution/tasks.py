@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import resource
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,13 @@ class Outcome:
     """What became of a task.
 
     Attributes:
-        key: of the task.
+        folder: of the task, which tells it from every other.
         seconds: it took.
         error: what went wrong, None where nothing did.
         details: the traceback of an unexpected error.
     """
 
-    key: str
+    folder: str
     seconds: float
     error: str | None = None
     details: str | None = None
@@ -59,13 +60,13 @@ def run_task(task: StageTask | CellTask, protocol: Protocol, store: Store) -> Ou
         else:
             _run_cell(task, protocol, store)
     except MerbenchError as error:
-        return Outcome(task.key, time.perf_counter() - started, str(error))
+        return Outcome(task.folder, time.perf_counter() - started, str(error))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        return Outcome(task.key, time.perf_counter() - started, message, traceback.format_exc())
+        return Outcome(task.folder, time.perf_counter() - started, message, traceback.format_exc())
     finally:
         torch.set_num_threads(threads)
-    return Outcome(task.key, time.perf_counter() - started)
+    return Outcome(task.folder, time.perf_counter() - started)
 
 
 def _run_stage(task: StageTask, protocol: Protocol, store: Store) -> None:
@@ -145,6 +146,9 @@ class _Learnt:
 
 def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
     started = time.perf_counter()
+    # Cells share their method's object. In a worker it is a copy by itself; here, too, what one
+    # cell learns must not reach the next.
+    task = replace(task, method=copy.deepcopy(task.method))
     if protocol.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(protocol.device)
     fold = prepare(protocol, task.fold)

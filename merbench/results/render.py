@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from merbench.results.summary import MEAN, Summary
@@ -130,16 +133,65 @@ def to_latex(summary: Summary) -> str:
     )
 
 
-def to_rich(summary: Summary) -> Table:
-    """Return a table for the terminal, best values bold."""
-    grid = _grid(summary, escape, lambda text: f"[bold]{text}[/bold]")
-    table = Table(title=escape(summary.title), caption=escape(summary.caption))
-    table.add_column(grid[0][0])
-    for heading in grid[0][1:]:
-        table.add_column(heading, justify="right")
-    for row in grid[1:]:
-        table.add_row(*row)
-    return table
+def to_rich(summary: Summary, width: int | None = None) -> Table:
+    """Return a table for the terminal, best values bold.
+
+    Args:
+        summary: what to show.
+        width: columns of the terminal. Where they are few, the table moves together, then gives up
+            the fold means beside their deviations, then the deviations; it never gives up a value,
+            so print it with `crop=False`. None: as wide as it is.
+    """
+    table = shown(summary)
+    layouts = [
+        _terminal_table(summary, table, heading, spreads, gap)
+        for heading, spreads in _spread_columns(table)
+        for gap in (1, 0)
+    ]
+    for layout in layouts:
+        layout.width = _width(layout)
+        if width is None or layout.width <= width:
+            return layout
+    return layouts[-1]
+
+
+def _spread_columns(table: Shown) -> list[tuple[str, list[str]]]:
+    """Return heading and cells of the last column, the fullest first; none at the end."""
+    none = ("", [BLANK] * len(table.rows))
+    if not table.has_spread:
+        return [none]
+    full = [row.spread for row in table.rows]
+    return [(BY_FOLD, full), ("fold sd", [text.partition(" ± ")[2] for text in full]), none]
+
+
+def _terminal_table(
+    summary: Summary, table: Shown, heading: str, spreads: list[str], gap: int
+) -> Table:
+    drawn = Table(
+        title=escape(summary.title),
+        caption=escape(summary.caption),
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, gap, 0, 0),
+    )
+    drawn.add_column("method", no_wrap=True)
+    for name in (*table.headings, *([heading] if heading else [])):
+        drawn.add_column(_stacked(name), justify="right", no_wrap=True)
+    for row, spread in zip(table.rows, spreads, strict=True):
+        cells = [f"[bold]{e.text}[/bold]" if e.best else e.text for e in row.entries]
+        drawn.add_row(escape(row.method), *cells, *([spread] if heading else []))
+    return drawn
+
+
+def _stacked(name: str) -> str:
+    """Break a pattern before every `+`, other headings between words."""
+    return escape(name).replace("+", "\n+").replace(" ", "\n")
+
+
+def _width(table: Table) -> int:
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options, table).maximum
 
 
 def latex_escape(text: str) -> str:

@@ -57,27 +57,41 @@ def write_text(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
+def is_draft(path: Path) -> bool:
+    """Say whether something is what an interrupted writer left."""
+    return path.name.startswith(_TEMPORARY) or (path.name[:1] == "." and path.suffix == ".part")
+
+
 def remove_drafts(parent: Path) -> None:
     """Remove what an interrupted writer left."""
-    for draft in parent.glob(f"{_TEMPORARY}*"):
-        shutil.rmtree(draft, ignore_errors=True)
+    for path in parent.iterdir():
+        if is_draft(path) and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif is_draft(path):
+            path.unlink(missing_ok=True)
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write a folder's record with the checksums of all other files in it."""
-    files = {p.name: _checksum(p) for p in sorted(folder.iterdir())}
-    text = json.dumps({**record, "files": files}, indent=1, sort_keys=True)
+    """Write a folder's record with the checksums of all other files in it, and its own."""
+    whole = {**record, "files": {p.name: _checksum(p) for p in sorted(folder.iterdir())}}
+    text = json.dumps({**whole, "checksum": _own_checksum(whole)}, indent=1, sort_keys=True)
     (folder / RECORD).write_text(text + "\n", "utf-8")
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Return a folder's record, or None where it is missing, unreadable or its files changed."""
+    """Return a folder's record, or None where anything in it is missing or was changed."""
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
-        sound = all(_checksum(folder / name) == sha for name, sha in record["files"].items())
-    except (OSError, ValueError, KeyError, AttributeError):
+        sound = record.pop("checksum") == _own_checksum(record) and all(
+            _checksum(folder / name) == sha for name, sha in record["files"].items()
+        )
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
     return record if sound else None
+
+
+def _own_checksum(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _checksum(path: Path) -> str:

@@ -41,7 +41,7 @@ class Store:
 
     def clean(self) -> None:
         """Remove what an interrupted run left half written."""
-        for parent in (self.cells, self.stages):
+        for parent in (self.root, self.cells, self.stages):
             if parent.is_dir():
                 remove_drafts(parent)
 
@@ -117,4 +117,4 @@ def _save(path: Path, arrays: Arrays) -> None:
 
 def _sound(folder: Path, key: str) -> dict[str, Any] | None:
     record = read_record(folder)
-    return record if record is not None and record["key"] == key else None
+    return record if record is not None and record.get("key") == key else None

@@ -44,11 +44,11 @@ def _stretched(stages: tuple[StageTraining, ...], total: int) -> tuple[StageTrai
     stretched: list[StageTraining] = []
     left = total
     for number, stage in enumerate(stages, start=1):
-        epochs = max(1, round(stage.epochs * total / have))
-        decay = round(stage.decay_epochs * total / have)
-        if number == len(stages):
-            decay = min(decay, left - 1)
-            epochs = left - decay
+        spare = left - (len(stages) - number)  # every later stage needs an epoch
+        decay = min(round(stage.decay_epochs * total / have), spare - 1)
+        epochs = spare - decay
+        if number < len(stages):
+            epochs = min(max(1, round(stage.epochs * total / have)), epochs)
         left -= epochs + decay
         stretched.append(stage.model_copy(update={"epochs": epochs, "decay_epochs": decay}))
     return tuple(stretched)

@@ -35,7 +35,11 @@ def test_logits_are_the_mean_over_what_is_not_absent(world, states) -> None:
     told = states_of([states])
     observed = see(world.test, world.shape, [0], states_of([[0, 0, 0]]))
     scores = net.embed(observed)
-    there = [scores[n][0].numpy() for n, s in zip(world.shape.names, states, strict=True) if s != State.ABSENT]
+    there = [
+        scores[n][0].numpy()
+        for n, s in zip(world.shape.names, states, strict=True)
+        if s != State.ABSENT
+    ]
     np.testing.assert_allclose(net.fuse(scores, told)[0], np.mean(there, 0), rtol=1e-5, atol=1e-6)
 
 

@@ -112,9 +112,7 @@ def test_what_was_learnt_can_be_stored_and_taken_up_again() -> None:
     method, other = fitted(world), make_method("logreg")
     other.restore(method.arrays(), FitContext(world.shape, 0))
     states = told(world)
-    np.testing.assert_array_equal(
-        predicted(other, world, states), predicted(method, world, states)
-    )
+    np.testing.assert_array_equal(predicted(other, world, states), predicted(method, world, states))
 
 
 def test_a_modality_that_training_lacks_gets_no_weight() -> None:

@@ -55,7 +55,9 @@ def test_statistics_and_features_equal_a_float64_oracle(case):
             fit_normaliser(corpus, train)
         return
     normaliser = fit_normaliser(corpus, train)
-    for modality, norm, keep in zip(corpus.modalities, normaliser.modalities, expected, strict=True):
+    for modality, norm, keep in zip(
+        corpus.modalities, normaliser.modalities, expected, strict=True
+    ):
         seen = frames(modality, train).astype(np.float64)[:, keep]
         mean, sd = np.nanmean(seen, axis=0), np.nanstd(seen, axis=0)
         assert norm.keep.tolist() == keep
@@ -154,7 +156,7 @@ def test_a_nan_becomes_the_training_mean_wherever_it_stands():
 
 
 def spoiled_columns():
-    """Column 0 more than half NaN in training, 1 exactly half, 2 constant, 3 of one value or NaN."""
+    """In training column 0 is mostly NaN, 1 half NaN, 2 constant, 3 of one value or NaN."""
     corpus = make_corpus()
     rows = frame_positions(corpus.modalities[0], TRAIN)
     if len(rows) % 2:

@@ -1,5 +1,6 @@
 """What every noise promises: damage that only grows, from none to everything."""
 
+import itertools
 import math
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_severity_0_is_the_clean_signal_bit_for_bit(name, modality):
 def test_what_is_damaged_stays_damaged_as_severity_grows(name, seed, severities):
     scene = Scene(name, seed=seed, absent=0.1)
     hits = [scene.hit(severity) for severity in sorted(severities)]
-    for mild, severe in zip(hits, hits[1:], strict=False):
+    for mild, severe in itertools.pairwise(hits):
         assert not (mild & ~severe).any()
 
 

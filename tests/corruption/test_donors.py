@@ -20,10 +20,7 @@ SCHEMES = (
 
 
 def column(draw, n, names):
-    return draw(
-        st.none()
-        | st.lists(st.sampled_from(names), min_size=n, max_size=n).map(lambda c: np.array(c))
-    )
+    return draw(st.none() | st.lists(st.sampled_from(names), min_size=n, max_size=n).map(np.array))
 
 
 @st.composite

@@ -126,7 +126,9 @@ def test_a_column_that_a_fold_drops_leaves_the_noise_of_the_others_alone(name):
 def test_every_level_mixes_in_the_same_noise(name, schedule):
     source = corruptor(make_corpus())
     clean = clean_part(source).features["audio"].values.double()
-    (e,) = source.damage(noise(name, schedule=schedule), 0, everyone(source.corpus), 0, CPU).tensors()
+    (e,) = source.damage(
+        noise(name, schedule=schedule), 0, everyone(source.corpus), 0, CPU
+    ).tensors()
     for severity in (0.1, 0.5, 0.9, 1.0):
         share = noise(name, schedule=schedule).at_severity(severity).severity
         mixed = damaged(source, name, severity=severity, schedule=schedule).values.double()
@@ -140,9 +142,7 @@ def test_the_suites_seed_and_the_draw_change_everything(name):
     first = drawn(corruptor(corpus), name)
     assert not same(first, drawn(corruptor(corpus, seed=1), name))
     assert not same(first, drawn(corruptor(corpus), name, draw=1))
-    assert not same(
-        drawn(corruptor(corpus, seed=1), name), drawn(corruptor(corpus), name, draw=1)
-    )
+    assert not same(drawn(corruptor(corpus, seed=1), name), drawn(corruptor(corpus), name, draw=1))
 
 
 @pytest.mark.parametrize("name", NOISES)

@@ -63,7 +63,9 @@ def test_a_freeze_repeats_the_frame_before_the_start_over_the_span_of_the_burst(
 
 
 def test_some_pictures_freeze_at_their_first_frame_and_some_later():
-    there = [start for start, length in zip(starts(), CLEAN.lengths.tolist(), strict=True) if length]
+    there = [
+        start for start, length in zip(starts(), CLEAN.lengths.tolist(), strict=True) if length
+    ]
     assert 0 in there
     assert max(there) > 3
     assert all(0 <= s < max(t, 1) for s, t in zip(starts(), CLEAN.lengths.tolist(), strict=True))
@@ -79,11 +81,8 @@ def test_a_shift_moves_by_its_share_of_the_length_and_leaves_zeros_behind(severi
     ):
         by = round(Fraction(severity).limit_denominator(40) * len(clean))
         empty = [[0.0] * 5] * by
-        if direction > 0:
-            expected = empty + clean[: len(clean) - by]
-        else:
-            expected = clean[by:] + empty
-        assert found == expected
+        left = clean[: len(clean) - by]
+        assert found == (empty + left if direction > 0 else clean[by:] + empty)
 
 
 @settings(deadline=None)

@@ -15,7 +15,9 @@ def lists(draw, least=0):
     width = draw(st.integers(1, 3))
     lengths = draw(st.lists(st.integers(0, 5), min_size=least, max_size=8))
     numbers = iter(range(1, 10**6))
-    return width, [[[float(next(numbers)) for _ in range(width)] for _ in range(t)] for t in lengths]
+    return width, [
+        [[float(next(numbers)) for _ in range(width)] for _ in range(t)] for t in lengths
+    ]
 
 
 def ragged(width, sequences):
@@ -36,7 +38,9 @@ def test_row_position_and_start_of_every_frame(case):
     found = ragged(width, sequences)
     places = [(row, t) for row, sequence in enumerate(sequences) for t in range(len(sequence))]
     assert list(zip(found.row.tolist(), found.position.tolist(), strict=True)) == places
-    assert found.starts.tolist() == [sum(map(len, sequences[:row])) for row in range(len(sequences))]
+    assert found.starts.tolist() == [
+        sum(map(len, sequences[:row])) for row in range(len(sequences))
+    ]
     assert (len(found), found.width) == (len(sequences), width)
 
 

@@ -75,8 +75,9 @@ def test_every_utterance_gets_the_gradient_of_its_own_loss(cls, plain, lengths) 
     each = [x.requires_grad_() for x in sequences(lengths)]
     weights = torch.randn(len(each), 128)
     states = torch.zeros(len(each), dtype=torch.int8)
-    (encoder(ObservedModality(ragged(*each), torch.arange(len(each)), states)) * weights).sum(
-    ).backward()
+    (
+        encoder(ObservedModality(ragged(*each), torch.arange(len(each)), states)) * weights
+    ).sum().backward()
     for x, weight in zip(each, weights, strict=True):
         copy = x.detach().clone().requires_grad_()
         (plain(encoder, copy) * weight).sum().backward()

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from merbench import seeds
 from merbench.methods.base import NetworkMethod
@@ -118,6 +119,20 @@ def test_a_second_stage_moves_its_inheritance_and_leaves_its_teacher_alone(world
     for name in weights:
         if name.startswith(INHERITED[method]):
             assert not torch.equal(weights[name], before[name]), name
+
+
+@pytest.mark.parametrize("method", SECOND)
+def test_targets_come_from_a_teacher_that_drops_nothing(world, method) -> None:
+    """With and without dropout in it, the same teacher trains the same weights bit for bit."""
+    stage, found = make_stages(method)[-1], []
+    for dropout in (0.5, 0.0):
+        with seeds.torch_scope(CPU, "teacher"):
+            teacher = stage.teacher.build(world.shape).train()
+        for module in teacher.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+        found.append(train_stage(stage, world.data(), teacher, ("fold", 0)).weights["partial"])
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
 @pytest.mark.parametrize("method", SECOND)

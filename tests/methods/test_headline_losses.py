@@ -97,9 +97,7 @@ def test_if_mmin_imagines_what_is_missing_and_keeps_the_invariant(
     truth = known(step, world)
     assert not truth.all()
     assert terms(stage, step) == {
-        "ce": close(
-            oracle.cross_entropy(weights.classifier(code), step.batch.labels), rel=1e-4
-        ),
+        "ce": close(oracle.cross_entropy(weights.classifier(code), step.batch.labels), rel=1e-4),
         "mse": close(3 * oracle.known_mse(reconstruction, h_true, truth), rel=1e-4),
         "invariant": close(7 * oracle.known_mse(s, s_true, truth), rel=1e-4),
     }
@@ -139,9 +137,7 @@ def test_nmer_decodes_a_sampled_latent_and_pays_for_it(world, warm_up, progress,
     assert divergence.min() < free_bits < divergence.max()
     assert found == {
         "ce": close(
-            oracle.cross_entropy(
-                weights.classifier(imagined, batch_norm=True), step.batch.labels
-            ),
+            oracle.cross_entropy(weights.classifier(imagined, batch_norm=True), step.batch.labels),
             rel=1e-4,
         ),
         "mse": close(

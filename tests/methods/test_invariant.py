@@ -65,8 +65,6 @@ def test_the_gradient_is_that_of_the_plain_formula_elsewhere() -> None:
 
 def test_three_modalities_are_compared_in_three_pairs() -> None:
     features = [torch.randn(5, 4, dtype=torch.float64) for _ in range(3)]
-    pairs = [
-        oracle.cmd(x.numpy(), y.numpy()) for x, y in itertools.combinations(features, 2)
-    ]
+    pairs = [oracle.cmd(x.numpy(), y.numpy()) for x, y in itertools.combinations(features, 2)]
     assert len(pairs) == 3
     assert mean_pairwise_cmd(features).item() == pytest.approx(np.mean(pairs))

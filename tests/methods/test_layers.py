@@ -77,7 +77,9 @@ def test_the_classifier_has_the_papers_layers_in_order() -> None:
     assert kinds == [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
     kinds = [type(layer) for layer in Classifier(320, 4, 0.5, batch_norm=True)]
     assert kinds == [nn.Linear, nn.ReLU, nn.BatchNorm1d, nn.Dropout] * 2 + [nn.Linear]
-    assert [layer.p for layer in Classifier(9, 4, 0.3) if isinstance(layer, nn.Dropout)] == [0.3] * 2
+    assert [layer.p for layer in Classifier(9, 4, 0.3) if isinstance(layer, nn.Dropout)] == [
+        0.3
+    ] * 2
 
 
 def test_the_mean_squared_error_counts_only_modalities_whose_truth_exists() -> None:

@@ -91,9 +91,7 @@ def test_the_features_of_absent_modalities_change_nothing(world, predictor) -> N
         gone = states[:, column] == State.ABSENT
         garbage = torch.where(gone[clean.row, None], 1e6 + clean.values, clean.values)
         spoilt = with_features(world.test, name, garbage)
-        after = logits(
-            predictor, see(spoilt, world.shape, all_rows(world), states), states
-        )
+        after = logits(predictor, see(spoilt, world.shape, all_rows(world), states), states)
         assert torch.equal(after, before)
         # The same garbage where the modality is present does change something.
         spoilt = with_features(world.test, name, clean.values + 1)

@@ -19,7 +19,13 @@ from merbench.corpus.normalise import fit_normaliser
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import Grid, NoiseColumn, On, all_patterns, build_grid
 from merbench.evaluation.evaluator import GridEvaluator
-from merbench.features.observation import ObservedModality, State, observe, zero_input
+from merbench.features.observation import (
+    AbsentInput,
+    ObservedModality,
+    State,
+    observe,
+    zero_input,
+)
 from merbench.features.part import CorpusShape, ModalityShape, Part, corpus_shape, make_part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import (
@@ -54,19 +60,23 @@ PUBLISHED_SHAPE = CorpusShape(
 
 
 def make_corpus(
-    n: int = 48, classes: int = 3, signal: float = 1.0, gaps: float = 0.0, seed: int = 0
+    n: int = 48, classes: int = 3, signal: float = 1.0, gaps: float = 0.0, widen: int = 1
 ) -> Corpus:
-    """Make utterances whose class moves every modality by `signal`; `gaps` of cells are absent."""
-    rng = np.random.default_rng(seed)
+    """Make utterances whose class moves every modality by `signal`.
+
+    `gaps` is the share of utterances that lack the one modality they may lack.
+    """
+    rng = np.random.default_rng(0)
     labels = np.arange(n) % classes
     modalities = []
     for column, name in enumerate(NAMES):
-        means = signal * rng.standard_normal((classes, WIDTHS[name]))
+        width = widen * WIDTHS[name]
+        means = signal * rng.standard_normal((classes, width))
         lengths = np.ones(n, int) if name == "front" else rng.integers(1, 9, n)
         # Nobody lacks everything: the gaps of one modality are not those of another.
         lengths[(np.arange(n) % len(NAMES) == column) & (rng.random(n) < gaps)] = 0
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        values = rng.standard_normal((offsets[-1], WIDTHS[name]))
+        values = rng.standard_normal((offsets[-1], width))
         values += np.repeat(means[labels], lengths, axis=0)
         kind = {"front": "vector", "sound": "sequence", "text": "tokens"}[name]
         modalities.append(Modality.build(name, 3 * values + 1, offsets, kind))
@@ -90,9 +100,15 @@ class World:
     test: Part
     corruptor: Corruptor
 
-    def data(self, valid: Part | None = None) -> TrainingData:
-        zeros = {m.name: zero_input(m, CPU) for m in self.shape.modalities}
-        return TrainingData(self.train, valid or self.test, self.shape, zeros)
+    def data(self, valid: Part | None = None, absent_input: AbsentInput = "zeros") -> TrainingData:
+        valid = valid or self.test
+        stand_ins = {
+            m.name: zero_input(m, CPU)
+            if absent_input == "zeros"
+            else self.corruptor.absent_noise(column, valid.positions, m.typical_length, CPU)
+            for column, m in enumerate(self.shape.modalities)
+        }
+        return TrainingData(self.train, valid, self.shape, stand_ins)
 
     def evaluator(self, grid: Grid | None = None) -> GridEvaluator:
         return GridEvaluator(self.test, self.shape, grid or self.grid(), self.corruptor)

@@ -1,4 +1,4 @@
-"""What a training step sees: every row once, fair patterns, noise only where something is missing."""
+"""What a training step sees: every row once, fair patterns, noise only on what is missing."""
 
 from __future__ import annotations
 
@@ -199,7 +199,9 @@ def test_the_signal_keeps_the_share_that_its_level_leaves() -> None:
     n, frames = 400, 60
     world = big_world(n, frames)
     level = 10.0
-    ones = {k: r.with_values(torch.full_like(r.values, level)) for k, r in world.train.features.items()}
+    ones = {
+        k: r.with_values(torch.full_like(r.values, level)) for k, r in world.train.features.items()
+    }
     part = replace(world.train, features=ones)
     draw = sampler(part, world, train_noise="scheduler")
     batch = draw.batch(torch.arange(n), 0.0)

@@ -1,0 +1,76 @@
+"""Worker processes of this machine, and what becomes of tasks when one of them dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Generator, Sequence
+from functools import cache
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from merbench.execution.plan import CellTask, Protocol, StageTask
+from merbench.execution.tasks import Outcome, run_task
+from merbench.store.store import Store
+
+_DIED = "its worker process died: out of memory (fewer --jobs need less), or a crash in native code"
+_POLL = 0.5
+
+
+def outcomes(
+    tasks: Sequence[StageTask | CellTask], jobs: int, protocol: Protocol, store: Store
+) -> Generator[Outcome, None, None]:
+    """Do tasks that do not depend on each other, `jobs` at once, and yield outcomes as they come.
+
+    One job works in this process. A worker that dies fails the task it was at, and no other.
+    """
+    left = {task.folder: task for task in tasks}
+    try:
+        for outcome in _spread(tasks, min(jobs, len(tasks)), protocol, store):
+            del left[outcome.folder]
+            yield outcome
+    except TerminatedWorkerError:
+        # Which task it was at is not known: one at a time, with a worker of its own, they tell.
+        for task in left.values():
+            try:
+                yield from _spread([task], 2, protocol, store)
+            except TerminatedWorkerError:
+                yield Outcome(task.folder, 0.0, _DIED)
+
+
+def _spread(
+    tasks: Sequence[StageTask | CellTask], jobs: int, protocol: Protocol, store: Store
+) -> Generator[Outcome, None, None]:
+    parallel = joblib.Parallel(n_jobs=max(1, jobs), return_as="generator_unordered", batch_size=1)
+    with warnings.catch_warnings():
+        # Workers that have grown are replaced, which costs nothing and concerns no one.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+        yield from parallel(
+            joblib.delayed(_work)(task, protocol, store, os.getpid()) for task in tasks
+        )
+
+
+def _work(task: StageTask | CellTask, protocol: Protocol, store: Store, parent: int) -> Outcome:
+    if os.getpid() != parent:
+        _serve(parent)
+    return run_task(task, protocol, store)
+
+
+@cache
+def _serve(parent: int) -> None:
+    """Make this process end with its parent, and by nothing that is meant for the parent."""
+    # Ctrl-C goes to the whole group; the parent answers it, and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        # A parent that is killed cannot tell. Its orphan would go on writing cells for minutes,
+        # beside the run that takes over.
+        while os.getppid() == parent:
+            time.sleep(_POLL)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
