@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from merbench.features.part import CorpusShape
 from merbench.methods.base import (
     Batch,
     Network,
+    NetworkConfig,
     NetworkMethod,
     Sampling,
     Stage,
@@ -97,11 +98,18 @@ class LateFusionStage(Stage):
         }
 
 
+class DiscardConfig(NetworkConfig):
+    """Settings of discarding: it simulates nothing missing, so there is nothing to noise."""
+
+    train_noise: Literal["off"] = "off"
+
+
 class Discard(NetworkMethod):
     """Listwise deletion and late fusion: nothing is imputed."""
 
     summary = "late fusion of single-modality networks trained on complete utterances only"
     uses_states = StateUse.ABSENCE
+    Config = DiscardConfig
 
     def shown_as(self, label: str, *, complete: bool) -> str:
         """Say late fusion where there is nothing to discard."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor
 from torch.nn import functional
@@ -70,13 +70,19 @@ class FusionConfig(NetworkConfig):
     init: Init = "kaiming"
 
 
+class ZeroFillConfig(FusionConfig):
+    """Settings of zero filling: it simulates nothing missing, so there is nothing to noise."""
+
+    train_noise: Literal["off"] = "off"
+
+
 class ZeroFill(NetworkMethod):
     """The fusion network, trained on what the training set holds."""
 
-    summary = "fusion network trained on complete data; absent modalities are zeros"
+    summary = "fusion network trained on what there is; absent modalities are zeros"
     uses_states = StateUse.NOTHING
-    Config = FusionConfig
-    config: FusionConfig
+    Config = ZeroFillConfig
+    config: ZeroFillConfig
 
     @classmethod
     def published(cls) -> dict[str, StageTraining]:

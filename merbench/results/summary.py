@@ -209,7 +209,9 @@ def _build(
     )
     if confusion.missing:
         caption += f" Incomplete: {_plural(len(confusion.missing), 'cell')} missing."
-    return Summary(stem, title, caption, metric, header.methods, tuple(averages), frame, header.shown_as)
+    return Summary(
+        stem, title, caption, metric, header.methods, tuple(averages), frame, header.shown_as
+    )
 
 
 def _statistics(

@@ -86,10 +86,6 @@ PRESETS: dict[str, Preset] = {
     ),
     "converged": Preset(
         TrainingOverrides(epochs=16, decay_epochs=8, batch_size=64, lr=1e-3, patience=6),
-        {
-            "nmer": TrainingOverrides(
-                epochs=28, decay_epochs=8, batch_size=32, lr=2e-4, patience=10
-            )
-        },
+        {"nmer": TrainingOverrides(epochs=28, decay_epochs=8, batch_size=32, lr=2e-4, patience=10)},
     ),
 }

@@ -17,7 +17,10 @@ latent = pd.DataFrame([json.loads(text) for text in cells["diagnostics"]])
 cells = cells.join(latent).set_index(["method", "fold"]).join(best)
 means = cells.groupby("method")[["valid_ua_partial", "active_units", "latent_flips"]].mean()
 order = sorted(means.index, key=lambda label: -float(label.removeprefix("beta ")))
-lines = ["| KL weight | validation UA | active units | predictions that flip |", "|---|---:|---:|---:|"]
+lines = [
+    "| KL weight | validation UA | active units | predictions that flip |",
+    "|---|---:|---:|---:|",
+]
 for label in order:
     ua, active, flips = means.loc[label]
     lines.append(f"| {label} | {100 * ua:.1f} | {active:.2f} | {flips:.2f} |")

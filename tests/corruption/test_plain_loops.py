@@ -124,6 +124,13 @@ def test_swapped_tokens_are_whole_frames_of_the_drawn_donors(severity):
             assert frame == (donor if swapped else by_utterance[utterance][t])
 
 
+def test_whether_a_token_is_swapped_shares_no_random_bits_with_what_replaces_it():
+    thresholds = damage("token_swap").tensors()[0]
+    for utterance, found in enumerate(torch.split(thresholds, CLEAN.lengths.tolist())):
+        of_the_plan = stream(utterance, "token_swap").random(4 * len(found))
+        assert not set(found.tolist()) & set(of_the_plan.tolist())
+
+
 def test_babble_is_the_sum_of_its_talkers_repeated_to_length_and_scaled():
     for talkers in (1, 4):
         (e,) = damage("babble", talkers=talkers).tensors()

@@ -156,7 +156,9 @@ def test_what_an_interrupted_writer_left_is_removed(merbench, copied):
     (copied / ".writing-1").write_text("half")
     (copied / ".results.parquet.part").write_text("half")
     merbench.run(merbench.suite(), copied)
-    assert not [path for path in copied.rglob("*") if path.name.startswith((".writing", ".results"))]
+    assert not [
+        path for path in copied.rglob("*") if path.name.startswith((".writing", ".results"))
+    ]
 
 
 FRAIL = """
@@ -323,7 +325,14 @@ def test_tables_have_the_columns_the_interface_promises(tiny_run):
     metrics = ["n", "wa", "ua", "f1", "weighted_f1", "ece", "nll"]
     assert columns["results"] == [*KEYS, *metrics]
     classes = ["p_angry", "p_happy", "p_neutral", "p_sad"]
-    assert columns["predictions"] == [*KEYS, "utterance", "speaker", "label", "prediction", *classes]
+    assert columns["predictions"] == [
+        *KEYS,
+        "utterance",
+        "speaker",
+        "label",
+        "prediction",
+        *classes,
+    ]
     assert {
         "method", "fold", "seed", "parameters", "epoch", "train_seconds", "evaluate_seconds",
         "peak_memory", "warnings",
