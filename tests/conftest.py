@@ -85,6 +85,11 @@ def table_bytes(run: Path) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in TABLES}
 
 
+def names(folder: Path) -> list[str]:
+    """Return what lies in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.fixture
 def merbench(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -30,7 +30,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the commands in the order of a first visit."""
-        return list(_COMMANDS)
+        return [*_COMMANDS]  # `list` is a module here, once that command is imported
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Import a command."""
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([*_COMMANDS.items()])
 
     def resolve_command(
         self, context: click.Context, args: list[str]

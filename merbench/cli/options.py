@@ -22,7 +22,7 @@ def _names(text: str | None) -> tuple[str, ...]:
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     """Return an option that a variable of its name sets, too: `--jobs` and MERBENCH_JOBS."""
     variable = "MERBENCH_" + names[0].lstrip("-").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **settings)
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
 def suite_options(command: Command) -> Command:

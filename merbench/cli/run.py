@@ -87,7 +87,7 @@ def run_command(
     if fresh and (root / "cells").is_dir() and not yes:
         confirm_discard(f"Discard the run in {root}?")
     plan = make_plan(loaded, chosen)
-    errors = Console(stderr=True)
+    errors = Console(stderr=True, soft_wrap=True)
     costs = history(plan, Store(root))
     with ProgressWatcher(errors, workers, costs, quiet=quiet or as_json) as watcher:
         outcome = run_plan(plan, root, workers, watcher, fresh=fresh)
@@ -104,7 +104,7 @@ def run_command(
             err=True,
         )
     elif not quiet and not as_json:
-        errors.print(f"{outcome.total} cells in {root}; next: merbench report {root}")
+        click.echo(f"{outcome.total} cells in {root}; next: merbench report {root}", err=True)
     return 1 if outcome.failures else 0
 
 

@@ -1,5 +1,6 @@
 """The command line as a whole, and the commands that look things up."""
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 
 from merbench.cli import _COMMANDS
 from merbench.results.metrics import METRICS
+from tests.conftest import names
 
 WITHOUT_TORCH = """
 import sys
@@ -29,7 +31,6 @@ sys.exit(code)
         ["list", "metrics"],
         ["list", "--help"],
         ["runs"],
-        ["runs", "--help"],
     ],
 )
 def test_what_needs_no_torch_does_not_import_it(arguments, tmp_path):
@@ -135,16 +136,16 @@ def test_a_run_that_lacks_cells_says_how_many(merbench, two_runs):
 def test_runs_are_removed_by_name(merbench, two_runs):
     said = merbench("runs", "rm", "one", "--yes")
     assert said.code == 0
-    assert sorted(os.listdir(two_runs)) == ["figures", "two"]
+    assert names(two_runs) == ["figures", "two"]
 
 
 def test_removing_asks(merbench, two_runs, monkeypatch):
-    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115, PTH123
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     said = merbench("runs", "rm", "one", "two")
     assert said.code == 2
     assert "Remove one (" in said.err
     assert "nothing was discarded" in said.err
-    assert sorted(os.listdir(two_runs)) == ["figures", "one", "two"]
+    assert names(two_runs) == ["figures", "one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_what_is_not_a_run_is_not_removed_and_neither_is_the_rest(merbench, two_
     said = merbench("runs", "rm", "two", name, "--yes")
     assert said.code == 2
     assert words in said.err
-    assert sorted(os.listdir(two_runs)) == ["figures", "one", "two"]
+    assert names(two_runs) == ["figures", "one", "two"]
 
 
 def test_a_link_is_not_followed(merbench, two_runs, tmp_path):
@@ -177,4 +178,4 @@ def test_what_the_user_put_beside_a_run_s_files_is_kept(merbench, two_runs):
     said = merbench("runs", "rm", "one", "--yes")
     assert said.code == 0
     assert "kept notes.txt" in said.err
-    assert os.listdir(two_runs / "one") == ["notes.txt"]
+    assert names(two_runs / "one") == ["notes.txt"]

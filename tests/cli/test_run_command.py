@@ -1,14 +1,16 @@
 """`merbench run`: what it says, where it says it, and how it ends."""
 
+import io
 import json
-import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
 from merbench.suite.load import validate
 from merbench.suite.source import Source
+from tests.conftest import names
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_an_output_that_is_something_else_is_refused_untouched(merbench, tmp_pat
         said = merbench("run", merbench.suite(), "--out", other, *flags)
         assert said.code == 2
         assert "not empty and not a run (it holds data.parquet, report)" in said.err
-        assert sorted(os.listdir(other)) == ["data.parquet", "report"]
+        assert names(other) == ["data.parquet", "report"]
 
 
 def test_an_output_that_cannot_be_written_is_refused(merbench, tmp_path):
@@ -79,23 +81,15 @@ def test_an_output_that_cannot_be_written_is_refused(merbench, tmp_path):
 
 
 def test_fresh_asks_and_takes_silence_for_no(merbench, copied, monkeypatch):
-    before = sorted(os.listdir(copied / "cells"))
+    before = names(copied / "cells")
     for answer, words in [("n\n", "nothing was discarded"), ("", "--yes does not ask")]:
-        said = merbench.process(
-            "run", merbench.suite(), "--out", copied, "--fresh", stdin=_answering(answer)
-        )
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        said = merbench("run", merbench.suite(), "--out", copied, "--fresh")
         assert said.code == 2
         assert "Discard the run in" in said.err
         assert words in said.err
         assert said.out == ""
-    assert sorted(os.listdir(copied / "cells")) == before
-
-
-def _answering(text):
-    read, write = os.pipe()
-    os.write(write, text.encode())
-    os.close(write)
-    return read
+    assert names(copied / "cells") == before
 
 
 def test_fresh_trains_every_cell_again(merbench, copied, tiny_run):
@@ -163,7 +157,7 @@ def test_a_wrong_variable_is_named(merbench, monkeypatch):
 
 def test_the_default_directory_is_named_after_the_suite(merbench):
     said = merbench("run", merbench.suite(methods=["logreg"]), "--folds", 1, "--jobs", 1, "--json")
-    assert json.loads(said.out)["run"] == os.path.join("runs", "tiny")
+    assert json.loads(said.out)["run"] == str(Path("runs", "tiny"))
     assert (merbench.folder / "runs" / "tiny" / "run.json").is_file()
 
 

@@ -6,6 +6,9 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from merbench_baselines.modality_dropout import ModalityDropout
+from merbench_baselines.noise_augment import NoiseAugment
+from merbench_baselines.zero_fill import FusionNetwork, FusionStage
 
 from merbench import registry
 from merbench.code_version import _meaning, class_digest, harness_digest
@@ -196,10 +199,6 @@ def test_meaning_of_code(one, other, equal):
 
 
 def test_a_class_answers_for_the_modules_of_its_bases():
-    from merbench_baselines.modality_dropout import ModalityDropout
-    from merbench_baselines.noise_augment import NoiseAugment
-    from merbench_baselines.zero_fill import FusionNetwork, FusionStage
-
     assert class_digest(FusionStage) != class_digest(NoiseAugment)
     assert class_digest(NoiseAugment) != class_digest(ModalityDropout)
     assert len(harness_digest()) == len(class_digest(FusionNetwork)) == 64

@@ -54,7 +54,7 @@ def test_a_run_that_is_ended_half_way_goes_on_and_gives_the_same_bytes(
     _, err = process.communicate(timeout=60)
     assert time.monotonic() - started < SOON
     assert len(finished(run)) < 6, "it ended by itself, so this test has shown nothing"
-    gone, left = psutil.wait_procs(workers, timeout=SOON)
+    _gone, left = psutil.wait_procs(workers, timeout=SOON)
     assert not left
 
     if ending == "kill":
@@ -72,7 +72,7 @@ def test_a_run_that_is_ended_half_way_goes_on_and_gives_the_same_bytes(
     kept = {path: path.stat().st_mtime_ns for path in finished(run)}
     merbench.run(suite, run)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert not [path for path in run.rglob(".writing-*")]
+    assert not list(run.rglob(".writing-*"))
     assert table_bytes(run) == table_bytes(tiny_run)
 
 
@@ -87,7 +87,7 @@ def test_a_second_run_in_the_same_directory_is_refused(merbench, tmp_path):
     run, suite = tmp_path / "run", merbench.suite(training={"preset": "quick", "epochs": 200})
     process = merbench.start("run", suite, "--out", run, "--jobs", 1)
     try:
-        wait_for(lambda: (run / "run.json").exists())
+        wait_for((run / "run.json").exists)
         said = merbench("run", suite, "--out", run, "--fresh", "--yes")
         assert said.code == 2
         assert said.err == (

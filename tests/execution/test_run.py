@@ -1,7 +1,6 @@
 """Runs in this process: what is done, what is kept, what is told."""
 
 import json
-import os
 import shutil
 import sys
 
@@ -17,7 +16,7 @@ from merbench.execution.tasks import run_task
 from merbench.methods.base import FitContext
 from merbench.store.store import Store
 from merbench.suite.load import load_suite
-from tests.conftest import TINY, table_bytes
+from tests.conftest import TINY, names, table_bytes
 
 
 def folders(run, kind="cells"):
@@ -226,8 +225,8 @@ def frail(merbench, monkeypatch):
 
 def test_failing_methods_do_not_stop_the_others_and_are_done_when_repaired(frail, tmp_path):
     run = tmp_path / "run"
-    names = ["InLoss", "InPredict", "InTeacher"]
-    suite = frail.suite(methods=[*(f"frail_methods:{name}" for name in names), "logreg"])
+    frails = ["InLoss", "InPredict", "InTeacher"]
+    suite = frail.suite(methods=[*(f"frail_methods:{name}" for name in frails), "logreg"])
     said = frail("run", suite, "--out", run, "--jobs", 1)
     assert said.code == 1
     assert "ValueError: struck" in said.err
@@ -245,7 +244,7 @@ def test_failing_methods_do_not_stop_the_others_and_are_done_when_repaired(frail
     cells = folders(run)
     (tmp_path / "broken").unlink()
     assert frail.run(suite, run).code == 0
-    assert written(cells, folders(run)) == sorted(names * 2)
+    assert written(cells, folders(run)) == sorted(frails * 2)
     assert json.loads((run / "run.json").read_text())["failures"] == []
 
 
@@ -305,7 +304,7 @@ def test_run_json_says_what_the_interface_promises(tiny_run):
     assert record["started"] <= record["finished"]
     assert record["status"] == "complete"
     assert record["cells"] == {"done": 6, "failed": 0, "total": 6}
-    assert sorted(record["folders"]) == sorted(os.listdir(tiny_run / "cells"))
+    assert sorted(record["folders"]) == names(tiny_run / "cells")
     suite = load_again(record, tiny_run.parent)
     assert suite.hash == record["suite_hash"]
 

@@ -15,6 +15,7 @@ from merbench.store.directory import (
     remove,
 )
 from merbench.store.runs import find_runs, run_facts
+from tests.conftest import names
 
 RECORD = {
     "suite": {"name": "tiny"},
@@ -47,7 +48,7 @@ def test_a_directory_with_other_things_is_refused_and_left_untouched(tmp_path):
     (tmp_path / "report").mkdir()
     with pytest.raises(ConfigError, match=r"it holds report, thesis\.tex"):
         refuse_strangers(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["report", "thesis.tex"]
+    assert names(tmp_path) == ["report", "thesis.tex"]
 
 
 def test_a_missing_an_empty_and_a_killed_run_s_directory_will_do(tmp_path):
@@ -69,7 +70,7 @@ def test_discarding_keeps_what_the_run_did_not_write(tmp_path):
     (run / "mine.parquet").write_text("x")
     (run / "notes.txt").write_text("x")
     discard(run)
-    assert sorted(os.listdir(run)) == ["mine.parquet", "notes.txt"]
+    assert names(run) == ["mine.parquet", "notes.txt"]
 
 
 def test_removing_takes_the_directory_where_nothing_else_is_in_it(tmp_path):
@@ -78,7 +79,7 @@ def test_removing_takes_the_directory_where_nothing_else_is_in_it(tmp_path):
     kept = make_run(tmp_path / "kept")
     (kept / "notes.txt").write_text("x")
     assert remove(kept) == ("notes.txt",)
-    assert os.listdir(kept) == ["notes.txt"]
+    assert names(kept) == ["notes.txt"]
 
 
 def test_one_run_at_a_time_in_a_directory(tmp_path):
