@@ -102,6 +102,17 @@ class GridEvaluator:
                 sha.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
         return sha.hexdigest()
 
+    def donors_from(self, utterances: NDArray[np.int64]) -> dict[str, float]:
+        """Return noise -> share of its loans that come from some utterances of the corpus."""
+        loans: dict[str, list[NDArray[np.int64]]] = {}
+        for (_, noise, _), damage in self._damages.items():
+            if len(lenders := damage.lenders()):
+                loans.setdefault(noise, []).append(lenders)
+        return {
+            noise: float(np.isin(np.concatenate(found), utterances).mean())
+            for noise, found in loans.items()
+        }
+
     def sequences(self, modality: int, seen: ModalityInput) -> Ragged:
         """Return one modality's features under an input that is not `absent`."""
         clean = self.part.features[self.shape.names[modality]]

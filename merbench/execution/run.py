@@ -231,6 +231,7 @@ class _Run:
             "seeds": list(plan.suite.seeds),
             "noise_seen_in_training": {k: list(v) for k, v in plan.header().seen.items()},
             "draws_hash": self.draws_hash,
+            "donors_trained_on": {r["fold"]: r["donors_trained_on"] for r in records},
             "values_digest": {r["fold"]: r["values_digest"] for r in records},
             "versions": provenance.versions(),
             "git": self.git,

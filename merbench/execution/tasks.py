@@ -6,13 +6,15 @@ import copy
 import resource
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from merbench import seeds
 from merbench.errors import CellError, MerbenchError
@@ -52,21 +54,31 @@ class Outcome:
 def run_task(task: StageTask | CellTask, protocol: Protocol, store: Store) -> Outcome:
     """Do a task; an error becomes part of the outcome, so that other tasks go on."""
     started = time.perf_counter()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(protocol.threads)
-    try:
-        if isinstance(task, StageTask):
-            _run_stage(task, protocol, store)
-        else:
-            _run_cell(task, protocol, store)
-    except MerbenchError as error:
-        return Outcome(task.folder, time.perf_counter() - started, str(error))
-    except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        return Outcome(task.folder, time.perf_counter() - started, message, traceback.format_exc())
-    finally:
-        torch.set_num_threads(threads)
-    return Outcome(task.folder, time.perf_counter() - started)
+    error, details = None, None
+    with cpu_threads(protocol.threads):
+        try:
+            if isinstance(task, StageTask):
+                _run_stage(task, protocol, store)
+            else:
+                _run_cell(task, protocol, store)
+        except MerbenchError as known:
+            error = str(known)
+        except Exception as unexpected:
+            error = f"{type(unexpected).__name__}: {unexpected}"
+            details = traceback.format_exc()
+    return Outcome(task.folder, time.perf_counter() - started, error, details)
+
+
+@contextmanager
+def cpu_threads(number: int) -> Iterator[None]:
+    """Let torch and BLAS use so many threads, wherever this runs: sums depend on it."""
+    before = torch.get_num_threads()
+    with threadpool_limits(number):
+        torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _run_stage(task: StageTask, protocol: Protocol, store: Store) -> None:
@@ -171,6 +183,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
         "device": protocol.device,
         "threads": protocol.threads,
         "notes": list(fold.notes),
+        "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
         "values_digest": fold.evaluator.values_digest(),
     }
     store.write_cell(

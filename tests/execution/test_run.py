@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_limits
 
 from merbench import registry
 from merbench.execution.plan import make_plan
 from merbench.execution.prepare import prepare
-from merbench.execution.tasks import run_task
+from merbench.execution.tasks import cpu_threads, run_task
 from merbench.methods.base import FitContext
 from merbench.store.store import Store
 from merbench.suite.load import load_suite
@@ -163,6 +164,9 @@ def test_what_an_interrupted_writer_left_is_removed(merbench, copied):
 FRAIL = """
 import os
 from dataclasses import dataclass
+from pathlib import Path
+import torch
+from threadpoolctl import threadpool_info
 from merbench.errors import CellError
 from merbench_baselines.logreg import LogReg
 from merbench_baselines.zero_fill import FusionStage, ZeroFill
@@ -198,6 +202,13 @@ class InPredict(LogReg):
         if os.path.exists("broken"):
             raise CellError("cannot predict")
         return super().fuse(embeddings, states)
+
+
+class Threads(LogReg):
+    def estimate(self, features, labels, context):
+        pools = {pool["num_threads"] for pool in threadpool_info()}
+        Path("threads").write_text(f"{pools} {torch.get_num_threads()}")
+        return super().estimate(features, labels, context)
 
 
 class Hoarder(LogReg):
@@ -266,6 +277,13 @@ def test_what_a_method_keeps_in_itself_does_not_reach_the_next_cell(frail, tmp_p
     both = results(tmp_path / "both")
     alone = results(tmp_path / "second")
     np.testing.assert_array_equal(both[both["fold"] == "2"]["nll"], alone["nll"])
+
+
+def test_a_cell_uses_the_suite_s_threads_whatever_the_machine_has(frail, tmp_path):
+    suite = frail.suite(methods=["frail_methods:Threads"])
+    with threadpool_limits(2):
+        frail.run(suite, tmp_path / "run", "--folds", 1)
+    assert (tmp_path / "threads").read_text() == "{1} 1"
 
 
 def test_a_missing_stage_is_an_error_of_the_cell(merbench, tmp_path):
@@ -374,6 +392,7 @@ def test_stored_weights_give_the_stored_predictions_again(merbench, tiny_run):
     store = Store(tiny_run)
     fold = prepare(plan.protocol, cell.fold)
     cell.method.restore(store.cell_weights(cell.folder), FitContext(fold.shape, 0))
-    found = fold.evaluator.evaluate(cell.method, cell.method)
+    with cpu_threads(1):
+        found = fold.evaluator.evaluate(cell.method, cell.method)
     stored = store.cell_predictions(cell.folder, store.cell_record(cell.folder, cell.key))
     np.testing.assert_array_equal(found.predictions, stored.predictions)

@@ -260,3 +260,14 @@ def test_utterances_that_read_zeros_share_one_sequence():
     found = observe(source, torch.arange(4), states, Ragged.constant(0.0, 5, 2, CPU))
     assert len(found.sequences) == 2
     assert found.rows[0] == found.rows[2] == found.rows[3] != found.rows[1]
+
+
+def test_the_record_says_what_share_of_loans_comes_from_given_utterances():
+    evaluator = make_evaluator(names=("babble", "token_swap", "burst"), absent=0.0)
+    corpus = evaluator.corruptor.corpus
+    everyone = np.arange(len(corpus))
+    assert evaluator.donors_from(everyone) == {"babble": 1.0, "token_swap": 1.0}
+    halves = [evaluator.donors_from(half) for half in (everyone[::2], everyone[1::2])]
+    for noise in ("babble", "token_swap"):
+        assert 0 < halves[0][noise] < 1
+        assert halves[0][noise] + halves[1][noise] == pytest.approx(1)

@@ -50,4 +50,4 @@ class Babble(ScheduledNoise):
         ragged_rows = np.bincount(row, (total.astype(np.float64) ** 2).mean(axis=1), minlength=n)
         power = ragged_rows / np.maximum(target.lengths, 1)
         total /= np.sqrt(np.maximum(power, _SILENT))[row, None].astype(np.float32)
-        return Additive(torch.from_numpy(total).to(device))
+        return Additive(torch.from_numpy(total).to(device), donors.ravel())

@@ -63,6 +63,9 @@ class Target:
         return np.concatenate([draw(self.stream(i), int(t)) for i, t in enumerate(self.lengths)])
 
 
+NO_DONORS: NDArray[np.int64] = np.empty(0, np.int64)
+
+
 class Damage(ABC):
     """A frozen draw for some utterances, ready to be applied at any severity."""
 
@@ -73,6 +76,10 @@ class Damage(ABC):
     @abstractmethod
     def tensors(self) -> Sequence[Tensor]:
         """Return what was drawn, for the digest of values."""
+
+    def lenders(self) -> NDArray[np.int64]:
+        """Return the positions in the corpus that it borrows from, one for each loan."""
+        return NO_DONORS
 
 
 class NoSettings(Config):
@@ -167,6 +174,7 @@ class Additive(Damage):
     """Noise e of the features' shape, mixed in by the schedule."""
 
     e: Tensor
+    donors: NDArray[np.int64] = field(default_factory=lambda: NO_DONORS)
 
     def apply(self, clean: Ragged, point: Point) -> Tensor:
         """Return sqrt(1 - severity) x + sqrt(severity) e."""
@@ -177,3 +185,7 @@ class Additive(Damage):
     def tensors(self) -> Sequence[Tensor]:
         """Return e."""
         return (self.e,)
+
+    def lenders(self) -> NDArray[np.int64]:
+        """Return whose frames e is made of."""
+        return self.donors

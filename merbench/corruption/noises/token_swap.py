@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from merbench.corruption.noises.base import Damage, Noise, Point, Target
@@ -20,10 +21,12 @@ class Swapped(Damage):
     Attributes:
         threshold: (F,) float64 in [0, 1).
         foreign: (F, k) the frame that replaces each.
+        donors: (F,) whose frame that is.
     """
 
     threshold: Tensor
     foreign: Tensor
+    donors: NDArray[np.int64]
 
     def apply(self, clean: Ragged, point: Point) -> Tensor:
         """Replace the frames past their threshold."""
@@ -33,6 +36,10 @@ class Swapped(Damage):
         """Return thresholds and foreign frames."""
         return (self.threshold, self.foreign)
 
+    def lenders(self) -> NDArray[np.int64]:
+        """Return whose frames they are."""
+        return self.donors
+
 
 class TokenSwap(Noise):
     """Each frame is replaced by a donor's frame with probability equal to the severity."""
@@ -40,7 +47,7 @@ class TokenSwap(Noise):
     summary = "frames replaced by other utterances' frames (ASR substitutions)"
     family = "token_swap"
 
-    def plan(self, row: int, target: Target) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    def plan(self, row: int, target: Target) -> NDArray[np.int64]:
         """Return (2 T,) the donor of every frame, then the place in it that is taken."""
         rng, length = target.stream(row), int(target.lengths[row])
         donors = target.donors.choose(int(target.utterances[row]), length, rng)
@@ -60,4 +67,5 @@ class TokenSwap(Noise):
         return Swapped(
             torch.from_numpy(threshold).to(device),
             torch.from_numpy(target.donors.frames(donors, places)).to(device),
+            donors,
         )
