@@ -12,7 +12,7 @@ from merbench import seeds
 from merbench.execution.cost import Costs
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
-from merbench.execution.tasks import fit_black_box, peak_memory
+from merbench.execution.tasks import cpu_threads, fit_black_box, peak_memory
 from merbench.methods.base import BlackBox, EncodeFuse, Network, Stage
 from merbench.training.config import StageTraining
 from merbench.training.loop import TrainingData, train_stage
@@ -27,13 +27,9 @@ def probe(plan: Plan, costs: Costs) -> int:
 
     Nothing is written. Returns the bytes of memory that the probe needed at most.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(plan.protocol.threads)
-    try:
+    with cpu_threads(plan.protocol.threads):
         for task, seconds in _estimates(plan, costs):
             costs.learn(task, seconds)
-    finally:
-        torch.set_num_threads(threads)
     return peak_memory(plan.protocol.device)
 
 

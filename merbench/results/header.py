@@ -111,7 +111,7 @@ class TableHeader:
             folds=tuple(content["folds"]),
             seeds=tuple(content["seeds"]),
             conditions=conditions,
-            shown_as=content["shown_as"],
-            seen={noise: tuple(methods) for noise, methods in content["seen"].items()},
-            noised_as_absent=tuple(content["noised_as_absent"]),
+            shown_as=content.get("shown_as", {}),
+            seen={noise: tuple(methods) for noise, methods in content.get("seen", {}).items()},
+            noised_as_absent=tuple(content.get("noised_as_absent", ())),
         )
