@@ -268,6 +268,6 @@ def test_the_record_says_what_share_of_loans_comes_from_given_utterances():
     everyone = np.arange(len(corpus))
     assert evaluator.donors_from(everyone) == {"babble": 1.0, "token_swap": 1.0}
     halves = [evaluator.donors_from(half) for half in (everyone[::2], everyone[1::2])]
-    for noise in ("babble", "token_swap"):
-        assert 0 < halves[0][noise] < 1
-        assert halves[0][noise] + halves[1][noise] == pytest.approx(1)
+    for name in ("babble", "token_swap"):
+        assert 0 < halves[0][name] < 1
+        assert halves[0][name] + halves[1][name] == pytest.approx(1)
