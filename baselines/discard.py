@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from merbench.features.observation import ObservedModality, State
 from merbench.features.part import CorpusShape
@@ -93,7 +92,7 @@ class LateFusionStage(Stage):
     def loss(self, network: LateFusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Return one cross-entropy a modality."""
         return {
-            f"ce_{name}": functional.cross_entropy(logits, batch.labels)
+            f"ce_{name}": batch.cross_entropy(logits)
             for name, logits in network.embed(batch.observed).items()
         }
 

@@ -28,7 +28,10 @@ class LogReg(PooledClassifier):
         self, features: NDArray[np.float64], labels: NDArray[np.int64], context: FitContext
     ) -> LinearWeights:
         """Fit by scikit-learn."""
-        model = LogisticRegression(C=self.config.C, max_iter=1000).fit(features, labels)
+        weights_of_classes = "balanced" if context.class_weights == "balanced" else None
+        model = LogisticRegression(
+            C=self.config.C, max_iter=1000, class_weight=weights_of_classes
+        ).fit(features, labels)
         classes = context.shape.classes
         # Two classes come with one row of weights; a class missing from training with none.
         rows, bias = model.coef_, model.intercept_

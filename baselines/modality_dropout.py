@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from merbench.methods.base import NetworkMethod, Sampling, Stage, StateUse
+from merbench.methods.base import NetworkMethod, Stage, StateUse
 from merbench.training.config import StageTraining
 
 from .zero_fill import FusionConfig, FusionStage
@@ -32,10 +32,5 @@ class ModalityDropout(NetworkMethod):
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the one stage."""
-        sampling = Sampling(
-            patterns="partial",
-            include_complete=self.config.include_complete,
-            train_noise=self.config.train_noise,
-            absent_input=self.config.absent_input,
-        )
+        sampling = self.partial_sampling(include_complete=self.config.include_complete)
         return (FusionStage(training=training[0], sampling=sampling, init=self.config.init),)

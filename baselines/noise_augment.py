@@ -5,9 +5,8 @@ The contrast that tells NMER's model from its augmentation.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from merbench.features.observation import AbsentInput
+from merbench.methods.base import TrainNoise
 
 from .modality_dropout import ModalityDropout, ModalityDropoutConfig
 
@@ -15,7 +14,7 @@ from .modality_dropout import ModalityDropout, ModalityDropoutConfig
 class NoiseAugmentConfig(ModalityDropoutConfig):
     """Settings of noise augmentation: absent modalities read as in NMER."""
 
-    train_noise: Literal["off", "scheduler"] = "scheduler"
+    train_noise: TrainNoise = "scheduler"
     absent_input: AbsentInput = "noise"
 
 

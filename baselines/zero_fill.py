@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor
-from torch.nn import functional
 
 from merbench.features.observation import ObservedModality
 from merbench.features.part import CorpusShape
@@ -61,7 +60,7 @@ class FusionStage(Stage):
     def loss(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy."""
         logits = network.fuse(network.embed(batch.observed), batch.states)
-        return {"ce": functional.cross_entropy(logits, batch.labels)}
+        return {"ce": batch.cross_entropy(logits)}
 
 
 class FusionConfig(NetworkConfig):

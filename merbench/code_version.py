@@ -22,6 +22,7 @@ _FILES = (
     "corpus/folds.py",
     "corpus/normalise.py",
     "execution/prepare.py",
+    "execution/protocol.py",
     "methods/base.py",
     "methods/sklearn.py",
 )

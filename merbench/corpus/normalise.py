@@ -97,13 +97,26 @@ def frame_positions(modality: Modality, utterances: NDArray[np.int64]) -> NDArra
     return first + np.arange(ends[-1] if len(ends) else 0)
 
 
-def fit_normaliser(corpus: Corpus, train: NDArray[np.int64]) -> Normaliser:
+def fit_normaliser(
+    corpus: Corpus, train: NDArray[np.int64], available: NDArray[np.bool_] | None = None
+) -> Normaliser:
     """Measure each modality on the training utterances.
+
+    Args:
+        corpus: all utterances.
+        train: (n,) positions of the training utterances.
+        available: (n, M) which modalities of theirs may be looked at; all that are there if None.
 
     Raises:
         CorpusError: a modality has no usable column in the training part.
     """
-    return Normaliser(tuple(_fit(corpus, modality, train) for modality in corpus.modalities))
+    shown = corpus.available[train] if available is None else available
+    return Normaliser(
+        tuple(
+            _fit(corpus, modality, train[shown[:, column]])
+            for column, modality in enumerate(corpus.modalities)
+        )
+    )
 
 
 def _fit(corpus: Corpus, modality: Modality, train: NDArray[np.int64]) -> ModalityNormaliser:

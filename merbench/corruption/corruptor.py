@@ -15,6 +15,8 @@ from merbench.corpus.corpus import Corpus
 from merbench.corpus.normalise import Normaliser
 from merbench.corruption.donors import Donors
 from merbench.corruption.noises.base import Damage, Noise, Target
+from merbench.corruption.schedule import STEPS, signal_share
+from merbench.features.part import Part
 from merbench.features.ragged import Ragged
 
 
@@ -78,6 +80,24 @@ class Corruptor:
         )
         lengths = torch.full((len(utterances),), length)
         return Ragged(torch.from_numpy(values), lengths).to(device)
+
+    def scheduled(self, modality: int, part: Part) -> Ragged:
+        """Return a part's features under NMER's scheduler, frozen.
+
+        Each utterance has a level of its own, uniform in 1..T, whatever method asks.
+        """
+        norm, features = self.normaliser.modalities[modality], self.corpus.modalities[modality]
+        clean = part.features[features.name]
+        noise, share = [], []
+        for u, length in zip(part.positions.tolist(), clean.lengths.tolist(), strict=True):
+            rng = _stream(self.corpus, self.seed, u, features.name, "scheduled", 0)
+            share.append(signal_share("scaled_linear")[1 + rng.integers(STEPS)])
+            frames = rng.standard_normal((length, features.width), np.float32)
+            noise.append(frames[:, norm.keep])
+        device = clean.values.device
+        e = torch.from_numpy(np.concatenate(noise)).to(device)
+        signal = torch.tensor(share, dtype=torch.float32, device=device)[clean.row, None]
+        return clean.with_values(clean.values * signal.sqrt() + e * (1 - signal).sqrt())
 
 
 def _stream(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from merbench.corpus.corpus import Corpus, Kind
@@ -66,6 +67,12 @@ class Condition:
     inputs: tuple[ModalityInput, ...]
 
     @property
+    def identity(self) -> str:
+        """What tells the condition from every other, whatever grid it stands in."""
+        point = "" if self.point is None else f"{self.point.severity!r} {self.point.level}"
+        return f"{'+'.join(self.pattern)} {self.noise} {self.on} {point} {self.draw}"
+
+    @property
     def name(self) -> str:
         """How the condition is called in messages."""
         if self.point is None:
@@ -81,13 +88,18 @@ class Grid:
         conditions: without duplicates; noise-free columns first.
         duplicates: name of a condition -> name of the one that already shows the same inputs.
         not_applicable: conditions whose noise has no meaning for any modality it would meet.
-        noises: label -> noise.
+        columns: the noises.
     """
 
     conditions: tuple[Condition, ...]
     duplicates: dict[str, str]
     not_applicable: tuple[str, ...]
-    noises: dict[str, Noise]
+    columns: tuple[NoiseColumn, ...]
+
+    @cached_property
+    def noises(self) -> dict[str, Noise]:
+        """Label -> noise."""
+        return {column.label: column.noise for column in self.columns}
 
     def inputs(self, modality: int) -> tuple[ModalityInput, ...]:
         """Return the distinct inputs one modality meets, in order of first use."""
@@ -174,23 +186,30 @@ def build_grid(
         draws: frozen draws of each noise.
     """
     kinds = {m.name: m.kind for m in corpus.modalities}
-    shown: dict[tuple[ModalityInput, ...], Condition] = {}
+    shown: dict[tuple[str, str, tuple[ModalityInput, ...]], Condition] = {}
     duplicates: dict[str, str] = {}
     not_applicable: dict[str, None] = {}
     # The complete clean column is known even where the suite leaves it out: noise on what is
     # absent from it is a duplicate, not a condition.
     complete = Condition(tuple(kinds), "none", "", None, 0, tuple(CLEAN for _ in kinds))
-    hidden = {} if complete.pattern in patterns else {complete.inputs: complete}
+    clean = {} if complete.pattern in patterns else {complete.inputs: complete}
     for found in _raw_conditions(kinds, patterns, columns, draws):
         if isinstance(found, str):
             not_applicable[found] = None
-        elif (same := hidden.get(found.inputs) or shown.get(found.inputs)) is not None:
+            continue
+        # Two columns may show the same inputs under different names (a vector that a timed noise
+        # leaves clean, beside one that the pattern shows): each table keeps its own.
+        key = (found.noise, found.on, found.inputs)
+        same = clean.get(found.inputs) or shown.get(key)
+        if same is not None:
             duplicates[found.name] = same.name
-        else:
-            shown[found.inputs] = found
+            continue
+        shown[key] = found
+        if found.point is None:
+            clean[found.inputs] = found
     return Grid(
         tuple(shown.values()),
         duplicates,
         tuple(not_applicable),
-        {column.label: column.noise for column in columns},
+        tuple(columns),
     )

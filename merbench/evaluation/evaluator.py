@@ -17,11 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from merbench import seeds
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import ABSENT, Condition, Grid, ModalityInput
 from merbench.corruption.noises.base import Damage
 from merbench.errors import CellError
 from merbench.evaluation.embed import embed_available, embed_sequences
+from merbench.evaluation.fuse import fuse, fused_rows
 from merbench.features.observation import (
     AbsentInput,
     Observation,
@@ -137,12 +139,15 @@ class GridEvaluator:
         return torch.where(self.part.available, row, int(State.ABSENT)).to(torch.int8)
 
     @torch.no_grad()
-    def evaluate(self, method: Method, predictor: EncodeFuse | BlackBox) -> GridPredictions:
+    def evaluate(
+        self, method: Method, predictor: EncodeFuse | BlackBox, key: tuple[seeds.Part, ...] = ()
+    ) -> GridPredictions:
         """Predict every utterance once under every condition.
 
         Args:
             method: how absent and noised modalities are to be shown.
             predictor: the trained network, or the trained black box itself.
+            key: fold and seed, for networks whose rows are not independent (see `fuse`).
 
         Raises:
             CellError: the combined and the direct way disagree, or a prediction is not finite.
@@ -151,7 +156,7 @@ class GridEvaluator:
         predictions = np.empty((total, n), np.int16)
         probabilities = np.empty((total, n, self.shape.classes), np.float16)
         logits_of = (
-            self._combined(method, predictor)
+            self._combined(method, predictor, key)
             if isinstance(predictor, EncodeFuse)
             else self._direct(method, predictor)
         )
@@ -165,13 +170,17 @@ class GridEvaluator:
             probabilities[block] = logits.double().softmax(-1).cpu().numpy()
             first += len(logits)
         if isinstance(predictor, EncodeFuse):
-            self._spot_check(method, predictor, probabilities)
+            self._spot_check(method, predictor, key, probabilities)
         return GridPredictions(predictions, probabilities)
 
-    def _combined(self, method: Method, predictor: EncodeFuse) -> Iterator[Tensor]:
+    def _combined(
+        self, method: Method, predictor: EncodeFuse, key: tuple[seeds.Part, ...]
+    ) -> Iterator[Tensor]:
         """Yield (k, n, C) logits of the next k conditions."""
         known = [self._embeddings(m, method, predictor) for m in range(len(self.shape.names))]
         at_once = max(1, self.batch // max(1, len(self.part)))
+        if fused_rows(predictor) is not None:
+            at_once = 1  # rows of one condition are each other's company
         conditions = self.grid.conditions
         for start in range(0, len(conditions), at_once):
             some = conditions[start : start + at_once]
@@ -180,7 +189,7 @@ class GridEvaluator:
                 for m, name in enumerate(self.shape.names)
             }
             states = torch.cat([self.states(c, method) for c in some])
-            logits = predictor.fuse(embeddings, states)
+            logits = fuse(predictor, embeddings, states, *key, some[0].identity)
             yield logits.unflatten(0, (len(some), len(self.part)))
 
     def _embeddings(
@@ -233,17 +242,24 @@ class GridEvaluator:
             yield found.clamp(min=1e-12).log()[None]
 
     def _spot_check(
-        self, method: Method, predictor: EncodeFuse, probabilities: NDArray[np.float16]
+        self,
+        method: Method,
+        predictor: EncodeFuse,
+        key: tuple[seeds.Part, ...],
+        probabilities: NDArray[np.float16],
     ) -> None:
         """Compute a spread of conditions and utterances the direct way, and compare."""
         conditions = np.linspace(0, len(self.grid.conditions) - 1, _SPOT_CONDITIONS).astype(int)
-        utterances = np.linspace(0, len(self.part) - 1, _SPOT_UTTERANCES).astype(int)
+        # Rows that are not independent can only be checked in all their company.
+        checked = _SPOT_UTTERANCES if fused_rows(predictor) is None else len(self.part)
+        utterances = np.linspace(0, len(self.part) - 1, checked).astype(int)
         rows = torch.from_numpy(np.unique(utterances)).to(self._device)
         for index in np.unique(conditions):
             condition = self.grid.conditions[index]
             seen = self.observation(condition, method, rows)
             embeddings = {m: predictor.encode(m, seen.modalities[m]) for m in self.shape.names}
-            direct = predictor.fuse(embeddings, seen.states).double().softmax(1).cpu().numpy()
+            logits = fuse(predictor, embeddings, seen.states, *key, condition.identity)
+            direct = logits.double().softmax(1).cpu().numpy()
             combined = probabilities[index][rows.cpu().numpy()]
             apart = float(np.abs(direct - combined.astype(np.float64)).max())
             if apart > TOLERANCE:

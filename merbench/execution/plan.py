@@ -3,77 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from merbench import registry
-from merbench.code_version import class_digest, harness_digest
-from merbench.corpus.corpus import Corpus
 from merbench.corpus.folds import Fold, make_folds
 from merbench.corpus.load import read
 from merbench.corruption.corruptor import draws_hash
 from merbench.corruption.donors import reserved_donors
-from merbench.corruption.grid import Grid, NoiseColumn, build_grid
-from merbench.corruption.noises.base import Point, ScheduledNoise
+from merbench.corruption.grid import build_grid
 from merbench.errors import ConfigError, did_you_mean
+from merbench.execution.build import build_methods, noise_column
+from merbench.execution.keys import Keys
+from merbench.execution.protocol import Division, Protocol
 from merbench.methods.base import Method, NetworkMethod, Selection, Stage
 from merbench.results.conditions import ConditionKey
 from merbench.results.header import TableHeader
-from merbench.suite.entries import NoiseEntry
 from merbench.suite.load import LoadedSuite
 from merbench.suite.schema import Suite, check_corpus
-from merbench.training.config import StageTraining
-from merbench.training.resolve import equalise, resolve_training
-
-# Raised when keys change meaning, so that an old run is never half understood.
-KEY_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What every task of a run shares.
-
-    Attributes:
-        corpus: all utterances.
-        grid: the conditions.
-        seed: of the frozen draws.
-        reserved: held-out donors, None where any utterance may donate.
-        train_missing_rate: share of incomplete training utterances.
-        threads: of the CPU, for each task.
-        evaluation_batch: rows fused at once.
-        device: where tensors live, such as `cpu` or `cuda:0`.
-    """
-
-    corpus: Corpus
-    grid: Grid
-    seed: int
-    reserved: NDArray[np.int64] | None
-    train_missing_rate: float
-    threads: int
-    evaluation_batch: int
-    device: str
-
-    @cached_property
-    def token(self) -> str:
-        """Names the protocol in a process: equal tokens prepare folds equally."""
-        grid = [dataclasses.asdict(condition) for condition in self.grid.conditions]
-        noises = {
-            label: [
-                f"{type(noise).__module__}:{type(noise).__qualname__}",
-                noise.config.model_dump(),
-            ]
-            for label, noise in self.grid.noises.items()
-        }
-        reserved = None if self.reserved is None else self.reserved.tolist()
-        settings = [self.seed, reserved, self.train_missing_rate, self.evaluation_batch]
-        return _digest([self.corpus.fingerprint, grid, noises, settings, self.device])
+from merbench.training.config import ClassWeights
 
 
 @dataclass(frozen=True)
@@ -83,16 +32,21 @@ class StageTask:
     Attributes:
         key: content key.
         stage: the recipe.
-        fold: of the corpus.
+        division: of the corpus.
         seed: of the training.
         teacher: key of the stage it starts from, None where it has none.
     """
 
     key: str
     stage: Stage
-    fold: Fold
+    division: Division
     seed: int
     teacher: str | None
+
+    @property
+    def fold(self) -> Fold:
+        """Of the division."""
+        return self.division.fold
 
     @property
     def folder(self) -> str:
@@ -108,21 +62,28 @@ class CellTask:
         key: content key.
         label: of the method in the suite.
         method: the method.
-        fold: of the corpus.
+        division: of the corpus.
         seed: of the training.
         stages: keys of its stages in order; empty for a black box.
         last: its last stage, None for a black box.
         shared: True where that last stage is also another method's teacher, so trained apart.
+        class_weights: of a black box's loss; a stage has its own.
     """
 
     key: str
     label: str
     method: Method
-    fold: Fold
+    division: Division
     seed: int
     stages: tuple[str, ...]
     last: Stage | None
     shared: bool
+    class_weights: ClassWeights = "off"
+
+    @property
+    def fold(self) -> Fold:
+        """Of the division."""
+        return self.division.fold
 
     @property
     def folder(self) -> str:
@@ -172,10 +133,14 @@ class Plan:
         """Return the axes of the run's tables, and what a reader of them must know."""
         corpus, suite = self.protocol.corpus, self.suite
         methods = {cell.label: cell.method for cell in self.cells}
-        complete = suite.train_missing_rate == 0 and all(
-            bool(corpus.available[fold.train].all()) for fold in self.folds
-        )
-        names = {label: m.shown_as(label, complete=complete) for label, m in methods.items()}
+        noises = self.protocol.grid.noises
+        incomplete = {c.label for c in self.cells if not c.division.is_complete(corpus)}
+        names = {
+            label: m.shown_as(label, complete=label not in incomplete)
+            for label, m in methods.items()
+        }
+        families = {noise.family for noise in noises.values()}
+        met = {label: m.trained_on(families) for label, m in methods.items()}
         return TableHeader(
             corpus=corpus.name,
             modalities=corpus.names,
@@ -186,12 +151,8 @@ class Plan:
             conditions=self.conditions,
             shown_as={label: name for label, name in names.items() if name != label},
             seen={
-                noise: tuple(
-                    label
-                    for label, method in methods.items()
-                    if self.protocol.grid.noises[noise].family in method.trained_noises
-                )
-                for noise in self.protocol.grid.noises
+                name: tuple(label for label in methods if noise.family in met[label])
+                for name, noise in noises.items()
             },
             noised_as_absent=tuple(
                 label for label, m in methods.items() if m.config.noised_as == "absent"
@@ -228,12 +189,11 @@ def make_plan(loaded: LoadedSuite, device: str = "cpu") -> Plan:
         grid=build_grid(corpus, patterns, columns, suite.grid.draws),
         seed=suite.seed,
         reserved=reserved,
-        train_missing_rate=suite.train_missing_rate,
         threads=suite.numerics.threads,
         evaluation_batch=suite.numerics.evaluation_batch,
         device=device,
     )
-    return _lay_out(suite, protocol, folds)
+    return _lay_out(loaded, protocol, folds)
 
 
 def _chosen(folds: tuple[Fold, ...], names: Sequence[str]) -> tuple[Fold, ...]:
@@ -244,143 +204,36 @@ def _chosen(folds: tuple[Fold, ...], names: Sequence[str]) -> tuple[Fold, ...]:
     return tuple(fold for fold in folds if not names or fold.name in names)
 
 
-def noise_column(entry: NoiseEntry) -> NoiseColumn:
-    """Build a noise and its points from an entry of a suite."""
-    noise = registry.load("noises", entry.type)(entry.options)
-    points: list[Point]
-    if entry.severities is not None:
-        points = [noise.at_severity(severity) for severity in entry.severities]
-    elif not isinstance(noise, ScheduledNoise):
-        raise ConfigError(f"noise {entry.label!r} has no schedule: give severities")
-    elif entry.levels is not None:
-        points = [noise.at_level(level) for level in entry.levels]
-    else:
-        points = [noise.at_snr(decibel) for decibel in entry.snrs or ()]
-    return NoiseColumn(entry.label, noise, entry.on, tuple(points))
-
-
-class ConfiguredMethod(NamedTuple):
-    """A method of a suite with the training settings of its stages (none for a black box)."""
-
-    label: str
-    method: Method
-    training: tuple[StageTraining, ...]
-
-
-def build_methods(suite: Suite) -> tuple[ConfiguredMethod, ...]:
-    """Build the methods of a suite.
-
-    Raises:
-        ConfigError: a method's entry sets a stage that the method does not have.
-    """
-    methods = [registry.load("methods", e.name)(e.settings) for e in suite.methods]
-    for method, entry in zip(methods, suite.methods, strict=True):
-        have = len(method.published()) if isinstance(method, NetworkMethod) else 0
-        for stage in entry.stages:
-            if int(stage.removeprefix("stage")) > have:
-                raise ConfigError(
-                    f"method {entry.label!r} sets {stage}, but has {have} stage{'s' * (have != 1)}"
-                )
-    trainings = [
-        resolve_training(m.published(), suite.training, entry.training, entry.stages)
-        if isinstance(m, NetworkMethod)
-        else ()
-        for m, entry in zip(methods, suite.methods, strict=True)
-    ]
-    if suite.training.equal_budget:
-        networks = [stages for stages in trainings if stages]
-        equal = iter(equalise(networks))
-        trainings = [next(equal) if stages else () for stages in trainings]
-    return tuple(
-        ConfiguredMethod(entry.label, method, training)
-        for entry, method, training in zip(suite.methods, methods, trainings, strict=True)
-    )
-
-
-def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-class _Keys:
-    """Content keys: equal keys promise equal results."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        corpus = protocol.corpus
-        self.training = {
-            "version": KEY_VERSION,
-            "code": harness_digest(),
-            "corpus": corpus.fingerprint,
-            "train_missing_rate": protocol.train_missing_rate,
-            "draws": protocol.seed,
-            "threads": protocol.threads,
-            "device": protocol.device.partition(":")[0],
-            "form": "single",
-        }
-        self.grid = [dataclasses.asdict(c) for c in protocol.grid.conditions]
-        self.noises = {
-            label: [type(noise).__qualname__, class_digest(type(noise)), noise.config.model_dump()]
-            for label, noise in protocol.grid.noises.items()
-        }
-        self.evaluation = {
-            "batch": protocol.evaluation_batch,
-            "donors": "corpus" if protocol.reserved is None else "held_out",
-        }
-
-    def stage(self, stage: Stage, fold: Fold, seed: int) -> str:
-        """Return the key of a trained stage."""
-        lineage: list[str] = []
-        each: Stage | None = stage
-        while each is not None:
-            lineage.append(class_digest(type(each)))
-            each = each.teacher
-        return _digest([self.training, stage.digest, lineage, fold.key, seed])
-
-    def cell(self, method: Method, stages: Sequence[str], fold: Fold, seed: int) -> str:
-        """Return the key of a cell."""
-        what = {
-            "method": f"{type(method).__module__}:{type(method).__qualname__}",
-            "code": class_digest(type(method)),
-            "version": method.version,
-            "settings": method.config.model_dump(mode="json"),
-            "stages": list(stages),
-        }
-        return _digest(
-            [self.training, self.grid, self.noises, self.evaluation, what, fold.key, seed]
-        )
-
-
-def _lay_out(suite: Suite, protocol: Protocol, folds: tuple[Fold, ...]) -> Plan:
-    keys = _Keys(protocol)
+def _lay_out(loaded: LoadedSuite, protocol: Protocol, folds: tuple[Fold, ...]) -> Plan:
+    suite, keys = loaded.suite, Keys(protocol)
     stages: dict[str, StageTask] = {}
     drafts: list[CellTask] = []
-    for label, method, trainings in build_methods(suite):
-        for fold in folds:
-            complete = suite.train_missing_rate == 0 and bool(
-                protocol.corpus.available[fold.train].all()
-            )
-            for seed in suite.seeds:
-                chain: list[StageTask] = []
-                for stage in method.stages(trainings) if isinstance(method, NetworkMethod) else ():
-                    if complete:
-                        stage = _without_filter(stage)
-                    teacher = chain[-1].key if stage.teacher is not None else None
-                    chain.append(
-                        StageTask(keys.stage(stage, fold, seed), stage, fold, seed, teacher)
-                    )
-                stages |= {task.key: task for task in chain[:-1]}
-                drafts.append(
-                    CellTask(
-                        keys.cell(method, [task.key for task in chain], fold, seed),
-                        label,
-                        method,
-                        fold,
-                        seed,
-                        tuple(task.key for task in chain),
-                        chain[-1].stage if chain else None,
-                        shared=False,
-                    )
+    for label, method, trainings, class_weights, rate in build_methods(suite, loaded.source):
+        for fold, seed in itertools.product(folds, suite.seeds):
+            division = Division(fold, rate)
+            chain: list[StageTask] = []
+            for stage in method.stages(trainings) if isinstance(method, NetworkMethod) else ():
+                if division.is_complete(protocol.corpus):
+                    stage = _without_filter(stage)
+                teacher = chain[-1].key if stage.teacher is not None else None
+                key = keys.stage(stage, division, seed)
+                chain.append(StageTask(key, stage, division, seed, teacher))
+            stages |= {task.key: task for task in chain[:-1]}
+            of_stages = tuple(task.key for task in chain)
+            weights: ClassWeights = "off" if chain else class_weights
+            drafts.append(
+                CellTask(
+                    keys.cell(method, of_stages, weights, division, seed),
+                    label,
+                    method,
+                    division,
+                    seed,
+                    of_stages,
+                    chain[-1].stage if chain else None,
+                    shared=False,
+                    class_weights=weights,
                 )
+            )
     cells = tuple(
         dataclasses.replace(cell, shared=bool(cell.stages) and cell.stages[-1] in stages)
         for cell in drafts

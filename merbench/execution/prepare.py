@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from merbench import seeds
-from merbench.corpus.folds import Fold
+from merbench.corpus.corpus import Corpus
 from merbench.corpus.normalise import fit_normaliser
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import partial_patterns
+from merbench.corruption.training import TrainingNoise
 from merbench.evaluation.evaluator import GridEvaluator
-from merbench.execution.plan import Protocol
-from merbench.features.observation import AbsentInput, zero_input
+from merbench.execution.protocol import Division, Protocol
+from merbench.features.observation import zero_input
 from merbench.features.part import CorpusShape, Part, corpus_shape, make_part
 from merbench.features.ragged import Ragged
+from merbench.methods.base import Stage
 from merbench.training.loop import TrainingData
 
 
@@ -38,83 +41,84 @@ class PreparedFold:
     evaluator: GridEvaluator
     notes: tuple[str, ...]
 
-    def training_data(self, absent_input: AbsentInput) -> TrainingData:
-        """Return what training may see: no test utterance."""
+    def training_data(self, stage: Stage) -> TrainingData:
+        """Return what the training of a stage may see: no test utterance."""
+        corruptor, device = self.evaluator.corruptor, self.train.labels.device
         stand_ins: dict[str, Ragged] = {}
-        device = self.train.labels.device
         for index, modality in enumerate(self.shape.modalities):
             stand_ins[modality.name] = (
                 zero_input(modality, device)
-                if absent_input == "zeros"
-                else self.evaluator.corruptor.absent_noise(
+                if stage.sampling.absent_input == "zeros"
+                else corruptor.absent_noise(
                     index, self.valid.positions, modality.typical_length, device
                 )
             )
-        return TrainingData(self.train, self.valid, self.shape, stand_ins)
+        noised = None
+        if stage.validation == "noised":
+            names = self.shape.names
+            noised = {name: corruptor.scheduled(m, self.valid) for m, name in enumerate(names)}
+        noise = None
+        if stage.sampling.train_noise == "suite":
+            columns = self.evaluator.grid.columns
+            noise = TrainingNoise(corruptor.corpus, corruptor.normaliser, self.train, columns)
+        return TrainingData(self.train, self.valid, self.shape, stand_ins, noised, noise)
 
 
 _prepared: dict[str, PreparedFold] = {}
 
 
-def prepare(protocol: Protocol, fold: Fold) -> PreparedFold:
+def prepare(protocol: Protocol, division: Division) -> PreparedFold:
     """Return a fold ready to train and evaluate on; a process remembers the last one."""
-    key = f"{protocol.token} {fold.key}"
+    key = f"{protocol.token} {division.key}"
     if key not in _prepared:
         _prepared.clear()
-        _prepared[key] = _prepare(protocol, fold)
+        _prepared[key] = _prepare(protocol, division)
     return _prepared[key]
 
 
-def _prepare(protocol: Protocol, fold: Fold) -> PreparedFold:
-    corpus, device = protocol.corpus, torch.device(protocol.device)
-    normaliser = fit_normaliser(corpus, fold.train)
-    shape = corpus_shape(corpus, normaliser, fold.train)
+def _prepare(protocol: Protocol, division: Division) -> PreparedFold:
+    corpus, fold, device = protocol.corpus, division.fold, torch.device(protocol.device)
+    shown = shown_in_training(corpus, fold.train, division.missing_rate, protocol.seed)
+    normaliser = fit_normaliser(corpus, fold.train, shown)
+    shape = corpus_shape(corpus, normaliser, fold.train, shown)
     corruptor = Corruptor(corpus, normaliser, protocol.seed, protocol.reserved)
-    parts = {
-        name: make_part(corpus, normaliser, getattr(fold, name), device)
-        for name in ("train", "valid", "test")
-    }
+    test = make_part(corpus, normaliser, fold.test, device)
     return PreparedFold(
-        withhold(parts["train"], shape, protocol, corpus.utterances),
-        parts["valid"],
+        make_part(corpus, normaliser, fold.train, device, shown),
+        make_part(corpus, normaliser, fold.valid, device),
         shape,
-        GridEvaluator(parts["test"], shape, protocol.grid, corruptor, protocol.evaluation_batch),
+        GridEvaluator(test, shape, protocol.grid, corruptor, protocol.evaluation_batch),
         tuple(normaliser.notes(corpus)),
     )
 
 
-def withhold(
-    train: Part, shape: CorpusShape, protocol: Protocol, utterances: tuple[str, ...]
-) -> Part:
-    """Make a share of the training utterances incomplete, before any method sees them.
+def shown_in_training(
+    corpus: Corpus, train: NDArray[np.int64], rate: float, seed: int
+) -> NDArray[np.bool_]:
+    """Return (n, M) which modalities of the training utterances are shown to anyone.
 
-    Which ones, and which partial pattern each is left with, are frozen by the utterance's id:
-    raising the rate makes more of them incomplete and changes no one's pattern. A pattern is drawn
-    among those that leave the utterance something.
+    A share `rate` of the utterances is made incomplete before any statistic is taken and before
+    any method sees them. Which ones, and which partial pattern each is left with, are frozen by the
+    utterance's id: raising the rate makes more of them incomplete and changes no one's pattern. A
+    pattern is drawn among those that leave the utterance something.
+
+    Args:
+        corpus: all utterances.
+        train: (n,) positions of the training utterances.
+        rate: 0 to 1.
+        seed: of the suite.
     """
-    rate = protocol.train_missing_rate
+    shown = corpus.available[train].copy()
     if rate == 0:
-        return train
+        return shown
     patterns = np.array(
-        [[name in pattern for name in shape.names] for pattern in partial_patterns(shape.names)]
+        [[name in pattern for name in corpus.names] for pattern in partial_patterns(corpus.names)]
     )
-    available = train.available.cpu().numpy().copy()
-    features = dict(train.features)
-    for row, position in enumerate(train.positions):
+    for row, position in enumerate(train):
         rng = seeds.generator(
-            "training missing", protocol.seed, protocol.corpus.fingerprint, utterances[position]
+            "training missing", seed, corpus.fingerprint, corpus.utterances[position]
         )
-        possible = patterns[(patterns & available[row]).any(axis=1)]
+        possible = patterns[(patterns & shown[row]).any(axis=1)]
         if rng.random() < rate and len(possible):
-            available[row] &= possible[rng.integers(len(possible))]
-    for column, name in enumerate(shape.names):
-        whole = features[name]
-        there = torch.from_numpy(available[:, column]).to(train.labels.device)
-        frames = there[whole.row].nonzero().squeeze(1)
-        features[name] = Ragged(whole.values[frames], whole.lengths * there)
-    return Part(
-        train.positions,
-        train.labels,
-        features,
-        torch.from_numpy(available).to(train.labels.device),
-    )
+            shown[row] &= possible[rng.integers(len(possible))]
+    return shown

@@ -37,10 +37,10 @@ def _estimates(plan: Plan, costs: Costs) -> Iterator[tuple[StageTask | CellTask,
     first = plan.cells[0].fold
     for stage in plan.stages:
         if stage.fold is first and not costs.knows(stage):
-            yield stage, _stage_seconds(stage.stage, prepare(plan.protocol, first))
+            yield stage, _stage_seconds(stage.stage, prepare(plan.protocol, stage.division))
     for cell in plan.cells:
         if cell.fold is first and not costs.knows(cell):
-            fold = prepare(plan.protocol, first)
+            fold = prepare(plan.protocol, cell.division)
             yield cell, _cell_seconds(cell, fold)
 
 
@@ -59,7 +59,7 @@ def _untrained(stage: Stage, fold: PreparedFold) -> Network:
 def _stage_seconds(stage: Stage, fold: PreparedFold) -> float:
     """Time one epoch of few and one of more steps; the difference is what a step costs."""
     teacher = None if stage.teacher is None else _untrained(stage.teacher, fold)
-    data = fold.training_data(stage.sampling.absent_input)
+    data = fold.training_data(stage)
     once = _one_epoch(stage.training)
     probed = dataclasses.replace(stage, training=once)
     size = once.batch_size

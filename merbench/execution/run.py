@@ -153,8 +153,8 @@ class _Run:
     def _work(self, tasks: Sequence[Task]) -> None:
         by_folder = {task.folder: task for task in tasks}
         order = {fold.name: n for n, fold in enumerate(self.plan.folds)}
-        # Tasks of a fold follow each other, so that a worker prepares it once.
-        queue = sorted(tasks, key=lambda task: order[task.fold.name])
+        # Tasks of a division follow each other, so that a worker prepares it once.
+        queue = sorted(tasks, key=lambda t: (order[t.fold.name], t.division.missing_rate))
         # Closed at once where the run is interrupted: closing is what stops the workers.
         with closing(outcomes(queue, self.jobs, self.plan.protocol, self.store)) as ended:
             for outcome in ended:

@@ -18,8 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from merbench import seeds
 from merbench.errors import CellError, MerbenchError
-from merbench.execution.plan import CellTask, Protocol, StageTask, teacher_selection
+from merbench.evaluation.fuse import fused_rows
+from merbench.execution.plan import CellTask, StageTask, teacher_selection
 from merbench.execution.prepare import PreparedFold, prepare
+from merbench.execution.protocol import Protocol
 from merbench.methods.base import (
     BlackBox,
     EncodeFuse,
@@ -83,7 +85,7 @@ def cpu_threads(number: int) -> Iterator[None]:
 
 def _run_stage(task: StageTask, protocol: Protocol, store: Store) -> None:
     started = time.perf_counter()
-    fold = prepare(protocol, task.fold)
+    fold = prepare(protocol, task.division)
     trained = _train(task.stage, fold, task.fold.name, task.seed, task.teacher, protocol, store)
     store.write_stage(
         task.key,
@@ -110,7 +112,7 @@ def _train(
         teacher = _restored(
             stage.teacher, fold, teacher_key, teacher_selection(stage.teacher), protocol, store
         )
-    data = fold.training_data(stage.sampling.absent_input)
+    data = fold.training_data(stage)
     return train_stage(stage, data, teacher, (fold_name, seed))
 
 
@@ -163,7 +165,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
     task = replace(task, method=copy.deepcopy(task.method))
     if protocol.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(protocol.device)
-    fold = prepare(protocol, task.fold)
+    fold = prepare(protocol, task.division)
     with seeds.torch_scope(torch.device(protocol.device), "cell", task.fold.name, task.seed):
         learnt = (
             fit_black_box(task, fold)
@@ -171,7 +173,8 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
             else _fit_network(task, fold, protocol, store)
         )
         trained = time.perf_counter()
-        found = fold.evaluator.evaluate(task.method, learnt.predictor)
+        key = (task.fold.name, task.seed)
+        found = fold.evaluator.evaluate(task.method, learnt.predictor, key)
     evaluated = time.perf_counter()
     test = fold.evaluator.part
     record = {
@@ -182,6 +185,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
         "peak_memory": peak_memory(protocol.device),
         "device": protocol.device,
         "threads": protocol.threads,
+        "fused_rows": fused_rows(learnt.predictor),
         "notes": list(fold.notes),
         "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
         "values_digest": fold.evaluator.values_digest(),
@@ -209,7 +213,7 @@ def fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:
     if not isinstance(method, BlackBox):
         raise TypeError(f"{method!r} is not a black box")
     seed = seeds.torch_seed("black box", task.fold.name, task.seed) % 2**31
-    method.fit(fold.train, fold.valid, FitContext(fold.shape, seed))
+    method.fit(fold.train, fold.valid, FitContext(fold.shape, seed, task.class_weights))
     arrays = method.arrays()
     return _Learnt(method, arrays, sum(a.size for a in arrays.values()), [])
 

@@ -13,7 +13,8 @@ from functools import cache
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from merbench.execution.plan import CellTask, Protocol, StageTask
+from merbench.execution.plan import CellTask, StageTask
+from merbench.execution.protocol import Protocol
 from merbench.execution.tasks import Outcome, run_task
 from merbench.store.store import Store
 

@@ -79,33 +79,57 @@ class Part:
 
 
 def make_part(
-    corpus: Corpus, normaliser: Normaliser, positions: NDArray[np.int64], device: torch.device
+    corpus: Corpus,
+    normaliser: Normaliser,
+    positions: NDArray[np.int64],
+    device: torch.device,
+    available: NDArray[np.bool_] | None = None,
 ) -> Part:
-    """Normalise some utterances and put them on a device."""
+    """Normalise some utterances and put them on a device.
+
+    Args:
+        corpus: all utterances.
+        normaliser: of the fold.
+        positions: (n,) the utterances.
+        device: where to.
+        available: (n, M) which of their modalities are shown; all that are there if None.
+    """
+    shown = corpus.available[positions] if available is None else available
     features = {}
-    for modality, norm in zip(corpus.modalities, normaliser.modalities, strict=True):
-        values = norm.apply(modality.values[frame_positions(modality, positions)])
-        lengths = torch.from_numpy(modality.lengths[positions].copy())
+    for column, (modality, norm) in enumerate(
+        zip(corpus.modalities, normaliser.modalities, strict=True)
+    ):
+        there = shown[:, column]
+        values = norm.apply(modality.values[frame_positions(modality, positions[there])])
+        lengths = torch.from_numpy(np.where(there, modality.lengths[positions], 0))
         features[modality.name] = Ragged(torch.from_numpy(values), lengths).to(device)
     return Part(
         positions,
         torch.from_numpy(corpus.labels[positions]).to(device),
         features,
-        torch.from_numpy(corpus.available[positions]).to(device),
+        torch.from_numpy(shown.copy()).to(device),
     )
 
 
-def corpus_shape(corpus: Corpus, normaliser: Normaliser, train: NDArray[np.int64]) -> CorpusShape:
-    """Describe a fold for building networks."""
+def corpus_shape(
+    corpus: Corpus,
+    normaliser: Normaliser,
+    train: NDArray[np.int64],
+    available: NDArray[np.bool_] | None = None,
+) -> CorpusShape:
+    """Describe a fold for building networks, from what its training part shows."""
+    shown = corpus.available[train] if available is None else available
     return CorpusShape(
         tuple(
             ModalityShape(
                 modality.name,
                 modality.kind,
                 norm.width,
-                int(np.median(modality.lengths[train][modality.lengths[train] > 0])),
+                int(np.median(modality.lengths[train[shown[:, column]]])),
             )
-            for modality, norm in zip(corpus.modalities, normaliser.modalities, strict=True)
+            for column, (modality, norm) in enumerate(
+                zip(corpus.modalities, normaliser.modalities, strict=True)
+            )
         ),
         len(corpus.classes),
     )

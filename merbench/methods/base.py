@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -16,13 +16,17 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 from merbench.config import Config
 from merbench.features.observation import AbsentInput, Observation, ObservedModality
 from merbench.features.part import CorpusShape, Part
-from merbench.training.config import StageTraining
+from merbench.training.config import ClassWeights, StageTraining
 
 Selection = Literal["complete", "partial"]
+Validation = Literal["clean", "noised"]
+TrainNoise = Literal["off", "scheduler", "suite"]
+LevelDraw = Literal["utterance", "batch"]
 
 
 class StateUse(Enum):
@@ -37,6 +41,19 @@ class MethodConfig(Config):
     """Settings every method has."""
 
     noised_as: Literal["present", "absent"] = "present"
+
+    def refuse_changed(self, part: str, *fields: str) -> None:
+        """Refuse settings of a part that is switched off.
+
+        Raises:
+            ValueError: one of the fields is not at its default.
+        """
+        known = type(self).model_fields
+        changed = [name for name in fields if getattr(self, name) != known[name].default]
+        if changed:
+            raise ValueError(
+                f"{part}: off leaves {', '.join(changed)} without a meaning; expected none of them"
+            )
 
 
 class Method(ABC):
@@ -61,9 +78,8 @@ class Method(ABC):
         """What an absent modality reads as."""
         return "zeros"
 
-    @property
-    def trained_noises(self) -> frozenset[str]:
-        """Families of the noises that its training simulates."""
+    def trained_on(self, families: Set[str]) -> frozenset[str]:
+        """Return which of the suite's families of noises its training simulates."""
         return frozenset()
 
     def shown_as(self, label: str, *, complete: bool) -> str:
@@ -83,10 +99,12 @@ class FitContext:
     Attributes:
         shape: modalities and classes.
         seed: for its own random numbers.
+        class_weights: what the suite asks for: `balanced` counts every class alike in the loss.
     """
 
     shape: CorpusShape
     seed: int
+    class_weights: ClassWeights = "off"
 
 
 @runtime_checkable
@@ -135,9 +153,17 @@ class BlackBox(Method):
 
 
 class Network(nn.Module, ABC):
-    """A network that predicts by `encode` and `fuse` (see `EncodeFuse`)."""
+    """A network that predicts by `encode` and `fuse` (see `EncodeFuse`).
+
+    Attributes:
+        shape: of the fold.
+        fused_rows: None where a row's logits are a function of that row. Otherwise how many rows
+            are fused together: the harness then takes them in an order, and gives `fuse` random
+            numbers, that are functions of fold, seed and condition (see `evaluation/fuse.py`).
+    """
 
     shape: CorpusShape
+    fused_rows: int | None = None
 
     @abstractmethod
     def encode(self, modality: str, observed: ObservedModality) -> Tensor:
@@ -177,7 +203,7 @@ class TeacherRows:
 
     Attributes:
         clean: (B, E) of the true input (meaningless where there is none).
-        absent: (1, E) of the stand-in for an absent input.
+        absent: (1, E) or (B, E) of the stand-in for an input that is not there.
     """
 
     clean: Tensor
@@ -195,6 +221,7 @@ class Batch:
         observed: modality -> observation.
         teacher: modality -> embeddings of the stage's teacher; empty where it has none.
         progress: share of the stage's epochs done, 0 to 1.
+        class_weights: (C,) weight of each class in the cross-entropy, None where all count alike.
     """
 
     labels: Tensor
@@ -203,6 +230,11 @@ class Batch:
     observed: Mapping[str, ObservedModality]
     teacher: Mapping[str, TeacherRows]
     progress: float
+    class_weights: Tensor | None = None
+
+    def cross_entropy(self, logits: Tensor) -> Tensor:
+        """Return the mean cross-entropy of (B, C) logits, utterances weighted by their class."""
+        return functional.cross_entropy(logits, self.labels, self.class_weights)
 
 
 @dataclass(frozen=True)
@@ -214,14 +246,18 @@ class Sampling:
             in which something is missing, uniformly, anew for each utterance and step.
         include_complete: let `partial` draw the complete pattern too.
         train_noise: `off` gives what is missing the stand-in of `absent_input`; `scheduler` gives
-            it its own features under Gaussian noise of a level drawn uniformly from 1..T.
+            it its own features under Gaussian noise of a level drawn uniformly from 1..T; `suite`
+            gives it its own features under a noise and severity drawn from those of the suite.
         absent_input: the stand-in.
+        level_draw: whether the scheduler draws a level anew for each utterance, or one a batch;
+            for each modality and step in either case.
     """
 
     patterns: Selection = "complete"
     include_complete: bool = False
-    train_noise: Literal["off", "scheduler"] = "off"
+    train_noise: TrainNoise = "off"
     absent_input: AbsentInput = "zeros"
+    level_draw: LevelDraw = "utterance"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +268,8 @@ class Stage(ABC):
         training: epochs, learning rate, and so on.
         sampling: how inputs are made.
         complete_only: train on utterances that lack nothing.
+        validation: what is missing from a validation utterance: its stand-in (`clean`), or its own
+            features under frozen noise of a level drawn uniformly (`noised`, as released NMER).
         teacher: the stage before, whose network warm-starts this one and gives it targets.
     """
 
@@ -239,6 +277,7 @@ class Stage(ABC):
     training: StageTraining
     sampling: Sampling = Sampling()
     complete_only: bool = False
+    validation: Validation = "clean"
     teacher: Stage | None = None
 
     @property
@@ -288,7 +327,7 @@ def _plain(value: Any) -> Any:
 class NetworkConfig(MethodConfig):
     """Settings every network method has."""
 
-    train_noise: Literal["off", "scheduler"] = "off"
+    train_noise: TrainNoise = "off"
     absent_input: AbsentInput = "zeros"
 
 
@@ -303,10 +342,23 @@ class NetworkMethod(Method):
         """What an absent modality reads as."""
         return self.config.absent_input
 
-    @property
-    def trained_noises(self) -> frozenset[str]:
-        """NMER's scheduler is Gaussian noise."""
-        return frozenset({"gaussian"} if self.config.train_noise == "scheduler" else ())
+    def trained_on(self, families: Set[str]) -> frozenset[str]:
+        """Return all where the suite's noise is trained on; NMER's scheduler is Gaussian noise."""
+        if self.config.train_noise == "suite":
+            return frozenset(families)
+        return frozenset({"gaussian"} & families if self.config.train_noise == "scheduler" else ())
+
+    def partial_sampling(
+        self, *, include_complete: bool, level_draw: LevelDraw = "utterance"
+    ) -> Sampling:
+        """Return how a stage samples that trains on partial patterns."""
+        return Sampling(
+            patterns="partial",
+            include_complete=include_complete,
+            train_noise=self.config.train_noise,
+            absent_input=self.config.absent_input,
+            level_draw=level_draw,
+        )
 
     @classmethod
     @abstractmethod

@@ -6,134 +6,93 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, model_validator
 from torch import Tensor
-from torch.nn import functional
 
-from merbench.features.observation import ObservedModality
 from merbench.features.part import CorpusShape
-from merbench.methods.base import (
-    Batch,
-    Network,
-    NetworkConfig,
-    NetworkMethod,
-    Sampling,
-    Stage,
-    StateUse,
-)
-from merbench.methods.parts.encoders import WIDTH, Encoders
+from merbench.methods.base import Batch, NetworkConfig, NetworkMethod, Stage, StateUse
+from merbench.methods.parts.alignment import AlignmentNetwork, AlignmentStage, BranchedNetwork
+from merbench.methods.parts.branches import Branches, InvariantBranches, SpecificBranch
+from merbench.methods.parts.encoders import WIDTH
 from merbench.methods.parts.imagination import AUTOENCODERS, CODE, Cascade, CascadeForm
-from merbench.methods.parts.invariant import InvariantEncoder, mean_pairwise_cmd
 from merbench.methods.parts.layers import Classifier, initialise, masked_mse
-from merbench.methods.parts.pairs import Halves, halves, pair, target_halves
 from merbench.methods.parts.targets import complete_targets, known_modalities, missing_targets
 from merbench.training.config import StageTraining
 
 
-class InvariantNetwork(Network):
-    """Encoders and the shared invariant encoder: an embedding is [h_m, S(h_m)]."""
-
-    def __init__(self, shape: CorpusShape) -> None:
-        super().__init__()
-        self.shape = shape
-        self.encoders = Encoders(shape)
-        self.invariant = InvariantEncoder()
-
-    def encode(self, modality: str, observed: ObservedModality) -> Tensor:
-        """Return (B, 2 d): specific and invariant features side by side."""
-        h = self.encoders.encode(modality, observed)
-        return pair(h, self.invariant(h))
-
-    def split(self, embeddings: Mapping[str, Tensor]) -> Halves:
-        """Return h and s, each (B, M d)."""
-        return halves(embeddings, self.shape.order)
-
-
-class AlignmentNetwork(InvariantNetwork):
-    """Stage 1: classifier on [h, s]."""
-
-    def __init__(self, shape: CorpusShape, dropout: float) -> None:
-        super().__init__(shape)
-        self.classifier = Classifier(2 * WIDTH * len(shape.modalities), shape.classes, dropout)
-        initialise(self)
-
-    def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
-        """Return (B, C) logits of [h, s]."""
-        logits: Tensor = self.classifier(pair(*self.split(embeddings)))
-        return logits
-
-
 @dataclass(frozen=True, kw_only=True)
-class AlignmentStage(Stage):
-    """Loss = CE + `cmd_weight` CMD between the invariant features of the modalities."""
+class IfMminAlignmentStage(AlignmentStage):
+    """Stage 1: S on top of each modality's encoder."""
 
     name: ClassVar[str] = "if_mmin_alignment"
-    cmd_weight: float = 1.0
 
-    def build(self, shape: CorpusShape) -> AlignmentNetwork:
-        """Build the network."""
-        return AlignmentNetwork(shape, self.training.dropout)
-
-    def loss(self, network: AlignmentNetwork, batch: Batch) -> dict[str, Tensor]:
-        """Return the two terms."""
-        embeddings = network.embed(batch.observed)
-        invariant = network.split(embeddings).second.split(WIDTH, 1)
-        logits = network.fuse(embeddings, batch.states)
-        return {
-            "ce": functional.cross_entropy(logits, batch.labels),
-            "cmd": self.cmd_weight * mean_pairwise_cmd(invariant),
-        }
+    def branches(self, shape: CorpusShape) -> Branches:
+        """Build what encodes."""
+        return _branches(shape, self.invariant)
 
 
-class IfMminNetwork(InvariantNetwork):
+def _branches(shape: CorpusShape, invariant: bool) -> Branches:
+    return InvariantBranches(shape) if invariant else SpecificBranch(shape)
+
+
+class IfMminNetwork(BranchedNetwork):
     """Stage 2: a cascade fed with invariant features, and a classifier on its code."""
 
-    def __init__(self, shape: CorpusShape, dropout: float, form: CascadeForm) -> None:
-        super().__init__(shape)
+    def __init__(
+        self, shape: CorpusShape, branches: Branches, dropout: float, form: CascadeForm
+    ) -> None:
+        super().__init__(shape, branches, Classifier(AUTOENCODERS * CODE, shape.classes, dropout))
         self.imagine = Cascade(WIDTH * len(shape.modalities), form)
-        self.classifier = Classifier(AUTOENCODERS * CODE, shape.classes, dropout)
         initialise(self)
 
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
         """Return (B, C) logits of the code z."""
-        logits: Tensor = self.classifier(self.imagine(*self.split(embeddings)).code)
+        logits: Tensor = self.classifier(self.imagine(*self.branches.split(embeddings)).code)
         return logits
 
 
 @dataclass(frozen=True, kw_only=True)
 class IfMminStage(Stage):
-    """Loss = CE + `mse_weight` MSE(h*, h') + `invariant_weight` MSE(s*, s)."""
+    """Loss = CE + `mse_weight` MSE(h*, h') + `invariant_weight` MSE(s*, s).
+
+    Attributes:
+        invariant: False for s = 0, without its term.
+    """
 
     name: ClassVar[str] = "if_mmin"
     form: CascadeForm
     mse_weight: float
     invariant_weight: float
+    invariant: bool = True
 
     def build(self, shape: CorpusShape) -> IfMminNetwork:
         """Build the network."""
-        return IfMminNetwork(shape, self.training.dropout, self.form)
+        branches = _branches(shape, self.invariant)
+        return IfMminNetwork(shape, branches, self.training.dropout, self.form)
 
     def warm_start(self, network: IfMminNetwork, teacher: AlignmentNetwork) -> None:
         """Take the teacher's encoders and S."""
-        network.encoders.load_state_dict(teacher.encoders.state_dict())
-        network.invariant.load_state_dict(teacher.invariant.state_dict())
+        network.branches.load_state_dict(teacher.branches.state_dict())
 
     def loss(self, network: IfMminNetwork, batch: Batch) -> dict[str, Tensor]:
         """Return the three terms."""
-        h, s = network.split(network.embed(batch.observed))
+        split, shape = network.branches.split, network.shape
+        h, s = split(network.embed(batch.observed))
         imagined = network.imagine(h, s)
-        modalities, known = len(network.shape.order), known_modalities(batch, network.shape)
-        h_true = target_halves(missing_targets(batch, network.shape), modalities).first
-        s_true = target_halves(complete_targets(batch, network.shape), modalities).second
-        return {
-            "ce": functional.cross_entropy(network.classifier(imagined.code), batch.labels),
+        known = known_modalities(batch, shape)
+        h_true = split(missing_targets(batch, shape)).first
+        terms = {
+            "ce": batch.cross_entropy(network.classifier(imagined.code)),
             "mse": self.mse_weight * masked_mse(imagined.reconstruction, h_true, known),
-            "invariant": self.invariant_weight * masked_mse(s, s_true, known),
         }
+        if self.invariant:
+            s_true = split(complete_targets(batch, shape)).second
+            terms["invariant"] = self.invariant_weight * masked_mse(s, s_true, known)
+        return terms
 
 
 class IfMminConfig(NetworkConfig):
-    """Settings of IF-MMIN.
+    """Settings of IF-MMIN. `invariant` (s = 0) and `cmd` swap a part out.
 
     `invariant_weight` is the intended one; the released script never applies it (weight 1).
     """
@@ -142,7 +101,17 @@ class IfMminConfig(NetworkConfig):
     cmd_weight: NonNegativeFloat = 1.0
     mse_weight: NonNegativeFloat = 1.0
     invariant_weight: NonNegativeFloat = 100.0
+    invariant: Literal["on", "off"] = "on"
+    cmd: Literal["on", "off"] = "on"
     include_complete: bool = False
+
+    @model_validator(mode="after")
+    def _go_together(self) -> IfMminConfig:
+        if self.invariant == "off":
+            self.refuse_changed("invariant", "cmd", "cmd_weight", "invariant_weight")
+        if self.cmd == "off":
+            self.refuse_changed("cmd", "cmd_weight")
+        return self
 
 
 class IfMmin(NetworkMethod):
@@ -157,7 +126,7 @@ class IfMmin(NetworkMethod):
     def published(cls) -> dict[str, StageTraining]:
         """The authors' scripts'."""
         return {
-            AlignmentStage.name: StageTraining(
+            IfMminAlignmentStage.name: StageTraining(
                 epochs=10, decay_epochs=10, batch_size=64, dropout=0.3
             ),
             IfMminStage.name: StageTraining(
@@ -173,19 +142,18 @@ class IfMmin(NetworkMethod):
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
         """Return the alignment stage and the imagination stage."""
         config = self.config
-        teacher = AlignmentStage(
-            training=training[0], complete_only=True, cmd_weight=config.cmd_weight
-        )
-        sampling = Sampling(
-            patterns="partial",
-            include_complete=config.include_complete,
-            train_noise=config.train_noise,
-            absent_input=config.absent_input,
+        invariant = config.invariant == "on"
+        teacher = IfMminAlignmentStage(
+            training=training[0],
+            complete_only=True,
+            cmd_weight=config.cmd_weight if config.cmd == "on" else 0.0,
+            invariant=invariant,
         )
         second = IfMminStage(
             training=training[1],
-            sampling=sampling,
+            sampling=self.partial_sampling(include_complete=config.include_complete),
             teacher=teacher,
+            invariant=invariant,
             form="invariant" if config.cascade == "2024" else "invariant_2022",
             mse_weight=config.mse_weight,
             invariant_weight=config.invariant_weight,

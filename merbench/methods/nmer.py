@@ -1,111 +1,84 @@
 """nmer: noise-robust MER by a noise scheduler and a conditional VAE (arXiv 2311.16114), repaired.
 
-What the released code does otherwise, and why ours does not, is in docs/methods.md.
+What the released code does otherwise is in docs/methods.md; each property is a setting here, and
+`nmer_released` has them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat
-from torch import Tensor, nn
-from torch.nn import functional
+from pydantic import Field, NonNegativeFloat, model_validator
+from torch import Tensor
 
-from merbench.features.observation import AbsentInput, ObservedModality
+from merbench.features.observation import AbsentInput
 from merbench.features.part import CorpusShape
 from merbench.methods.base import (
     Batch,
-    Network,
+    LevelDraw,
     NetworkConfig,
     NetworkMethod,
-    Sampling,
     Stage,
     StateUse,
+    TrainNoise,
+    Validation,
 )
-from merbench.methods.parts.encoders import WIDTH, Encoders
-from merbench.methods.parts.invariant import InvariantEncoder, mean_pairwise_cmd
+from merbench.methods.parts.alignment import AlignmentNetwork, AlignmentStage, BranchedNetwork
+from merbench.methods.parts.branches import Branches, SpecificBranch, TwoEncoderBranches
+from merbench.methods.parts.encoders import WIDTH
+from merbench.methods.parts.imagination import Cascade
 from merbench.methods.parts.layers import Classifier, initialise, masked_mse
-from merbench.methods.parts.pairs import Halves, halves, pair, target_halves
 from merbench.methods.parts.targets import complete_targets, known_modalities
-from merbench.methods.parts.vae import ConditionalVae
+from merbench.methods.parts.vae import ConditionalVae, Output, Reduction, Tokens
 from merbench.training.config import StageTraining
 
+Switch = Literal["on", "off"]
+_OF_THE_VAE = (
+    "beta", "warm_up", "free_bits", "attention", "tokens", "latent", "kl", "decoder_output",
+)  # fmt: skip
 # A latent dimension whose mean varies less than this between utterances is switched off
 # (Burda et al. 2016, "active units").
 _ACTIVE_VARIANCE = 0.01
-
-
-class TwoEncoderNetwork(Network):
-    """Two encoders a modality, specific and invariant: an embedding is [spec_m, S(inv_m)]."""
-
-    def __init__(self, shape: CorpusShape) -> None:
-        super().__init__()
-        self.shape = shape
-        self.specific = Encoders(shape)
-        self.common = Encoders(shape)
-        self.invariant = InvariantEncoder()
-
-    def encode(self, modality: str, observed: ObservedModality) -> Tensor:
-        """Return (B, 2 d)."""
-        common = self.invariant(self.common.encode(modality, observed))
-        return pair(self.specific.encode(modality, observed), common)
-
-    def split(self, embeddings: Mapping[str, Tensor]) -> Halves:
-        """Return h and s, each (B, M d)."""
-        return halves(embeddings, self.shape.order)
-
-
-class NmerTeacherNetwork(TwoEncoderNetwork):
-    """Stage 1: classifier on [h, s]."""
-
-    def __init__(self, shape: CorpusShape, dropout: float) -> None:
-        super().__init__(shape)
-        self.classifier = Classifier(2 * WIDTH * len(shape.modalities), shape.classes, dropout)
-        initialise(self)
-
-    def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
-        """Return (B, C) logits of [h, s]."""
-        logits: Tensor = self.classifier(pair(*self.split(embeddings)))
-        return logits
+# As many rows as the released code reads at once.
+RELEASED_BATCH = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class NmerTeacherStage(Stage):
-    """Loss = CE + CMD between the invariant features, on complete data."""
+class NmerTeacherStage(AlignmentStage):
+    """Stage 1: two encoders a modality, S on top of the second."""
 
     name: ClassVar[str] = "nmer_teacher"
 
-    def build(self, shape: CorpusShape) -> NmerTeacherNetwork:
-        """Build the network."""
-        return NmerTeacherNetwork(shape, self.training.dropout)
-
-    def loss(self, network: NmerTeacherNetwork, batch: Batch) -> dict[str, Tensor]:
-        """Return the two terms."""
-        embeddings = network.embed(batch.observed)
-        invariant = network.split(embeddings).second.split(WIDTH, 1)
-        logits = network.fuse(embeddings, batch.states)
-        return {
-            "ce": functional.cross_entropy(logits, batch.labels),
-            "cmd": mean_pairwise_cmd(invariant),
-        }
+    def branches(self, shape: CorpusShape) -> Branches:
+        """Build what encodes."""
+        return _branches(shape, self.invariant)
 
 
-class NmerNetwork(TwoEncoderNetwork):
+def _branches(shape: CorpusShape, invariant: bool) -> Branches:
+    return TwoEncoderBranches(shape) if invariant else SpecificBranch(shape)
+
+
+class NmerNetwork(BranchedNetwork):
     """Stage 2: a conditional VAE imagines the clean embedding, a classifier reads it."""
 
-    def __init__(self, shape: CorpusShape, dropout: float) -> None:
-        super().__init__(shape)
+    def __init__(
+        self, shape: CorpusShape, branches: Branches, vae: ConditionalVae, stage: NmerStage
+    ) -> None:
         width = WIDTH * len(shape.modalities)
-        self.vae = ConditionalVae(width)
-        self.classifier = Classifier(width, shape.classes, dropout, batch_norm=True)
+        classifier = Classifier(width, shape.classes, stage.training.dropout, batch_norm=True)
+        super().__init__(shape, branches, classifier)
+        self.vae = vae
+        self.sampled = stage.latent == "sampled"
+        if self.sampled or stage.tokens == "batch":
+            self.fused_rows = RELEASED_BATCH
         initialise(self)
 
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
-        """Return (B, C) logits of h' decoded from the latent's mean."""
-        h, s = self.split(embeddings)
-        logits: Tensor = self.classifier(self.vae.decode(self.vae.encode(h, s).mean, s))
+        """Return (B, C) logits of h' decoded from the latent's mean, or from a sample of it."""
+        imagined = self.vae(*self.branches.split(embeddings), sample=self.sampled)
+        logits: Tensor = self.classifier(imagined.embedding)
         return logits
 
     def diagnose(self, embeddings: Mapping[str, Tensor], states: Tensor) -> dict[str, float]:
@@ -114,7 +87,7 @@ class NmerNetwork(TwoEncoderNetwork):
         `active_units`: share of latent dimensions whose mean varies between utterances;
         `latent_flips`: share of predictions that change when utterances swap their latents.
         """
-        h, s = self.split(embeddings)
+        h, s = self.branches.split(embeddings)
         latent = self.vae.encode(h, s)
         own = self.classifier(self.vae.decode(latent.mean, s)).argmax(1)
         # The half-way roll gives every utterance a stranger's latent, and draws nothing.
@@ -129,48 +102,150 @@ class NmerNetwork(TwoEncoderNetwork):
 
 @dataclass(frozen=True, kw_only=True)
 class NmerStage(Stage):
-    """Loss = CE + MSE(h', h*) + beta KL + MSE(s, s*), the truth from complete clean input."""
+    """Loss = CE + MSE(h', h*) + beta KL + MSE(s, s*), the truth from complete clean input.
+
+    Attributes:
+        invariant: False for s = 0, without its term.
+        tokens: what attention runs over.
+        latent: what h' is decoded from at test: the latent's mean, or a sample.
+        output: what the decoder ends with.
+        kl: how the KL term is reduced over the batch.
+    """
 
     name: ClassVar[str] = "nmer"
     beta: float
     warm_up: float
     free_bits: float
+    invariant: bool = True
+    tokens: Tokens = "one"
+    latent: Literal["mean", "sampled"] = "mean"
+    output: Output = "linear"
+    kl: Reduction = "mean"
 
     def build(self, shape: CorpusShape) -> NmerNetwork:
         """Build the network."""
-        return NmerNetwork(shape, self.training.dropout)
+        modalities = len(shape.modalities)
+        vae = ConditionalVae(WIDTH * modalities, modalities, self.tokens, self.output)
+        return NmerNetwork(shape, _branches(shape, self.invariant), vae, self)
 
-    def warm_start(self, network: NmerNetwork, teacher: NmerTeacherNetwork) -> None:
+    def warm_start(self, network: NmerNetwork, teacher: AlignmentNetwork) -> None:
         """Take the teacher's encoders, both kinds, and S."""
-        for part in ("specific", "common", "invariant"):
-            learnt: nn.Module = getattr(teacher, part)
-            getattr(network, part).load_state_dict(learnt.state_dict())
+        network.branches.load_state_dict(teacher.branches.state_dict())
 
     def loss(self, network: NmerNetwork, batch: Batch) -> dict[str, Tensor]:
         """Return the four terms."""
-        h, s = network.split(network.embed(batch.observed))
-        latent = network.vae.encode(h, s)
-        imagined = network.vae.decode(latent.sample(), s)
+        h, s = network.branches.split(network.embed(batch.observed))
+        imagined = network.vae(h, s, sample=True)
         known = known_modalities(batch, network.shape)
-        truth = target_halves(complete_targets(batch, network.shape), known.shape[1])
+        truth = network.branches.split(complete_targets(batch, network.shape))
         ramp = min(1.0, batch.progress / self.warm_up) if self.warm_up else 1.0
-        return {
-            "ce": functional.cross_entropy(network.classifier(imagined), batch.labels),
-            "mse": masked_mse(imagined, truth.first, known),
-            "kl": self.beta * ramp * latent.kl(self.free_bits),
-            "invariant": masked_mse(s, truth.second, known),
+        terms = {
+            "ce": batch.cross_entropy(network.classifier(imagined.embedding)),
+            "mse": masked_mse(imagined.embedding, truth.first, known),
+            "kl": self.beta * ramp * imagined.latent.kl(self.free_bits, self.kl),
         }
+        if self.invariant:
+            terms["invariant"] = masked_mse(s, truth.second, known)
+        return terms
+
+
+class CascadeNetwork(BranchedNetwork):
+    """Stage 2 without its VAE: MMIN's cascade imagines the clean embedding."""
+
+    def __init__(self, shape: CorpusShape, branches: Branches, dropout: float) -> None:
+        width = WIDTH * len(shape.modalities)
+        super().__init__(
+            shape, branches, Classifier(width, shape.classes, dropout, batch_norm=True)
+        )
+        self.cascade = Cascade(width)
+        initialise(self)
+
+    def imagine(self, embeddings: Mapping[str, Tensor]) -> Tensor:
+        """Return (B, M d) h'."""
+        reconstruction: Tensor = self.cascade(self.branches.split(embeddings).first).reconstruction
+        return reconstruction
+
+    def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
+        """Return (B, C) logits of h'."""
+        logits: Tensor = self.classifier(self.imagine(embeddings))
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class CascadeStage(Stage):
+    """Loss = CE + MSE(h', h*) + MSE(s, s*): NMER's stage 2 with a cascade for its VAE."""
+
+    name: ClassVar[str] = "nmer"
+    invariant: bool = True
+
+    def build(self, shape: CorpusShape) -> CascadeNetwork:
+        """Build the network."""
+        return CascadeNetwork(shape, _branches(shape, self.invariant), self.training.dropout)
+
+    def warm_start(self, network: CascadeNetwork, teacher: AlignmentNetwork) -> None:
+        """Take the teacher's encoders, both kinds, and S."""
+        network.branches.load_state_dict(teacher.branches.state_dict())
+
+    def loss(self, network: CascadeNetwork, batch: Batch) -> dict[str, Tensor]:
+        """Return the three terms."""
+        embeddings = network.embed(batch.observed)
+        imagined = network.imagine(embeddings)
+        known = known_modalities(batch, network.shape)
+        truth = network.branches.split(complete_targets(batch, network.shape))
+        terms = {
+            "ce": batch.cross_entropy(network.classifier(imagined)),
+            "mse": masked_mse(imagined, truth.first, known),
+        }
+        if self.invariant:
+            s = network.branches.split(embeddings).second
+            terms["invariant"] = masked_mse(s, truth.second, known)
+        return terms
 
 
 class NmerConfig(NetworkConfig):
-    """Settings of NMER. The evidence for the default `beta` is in docs/methods.md."""
+    """Settings of NMER. The evidence for the default `beta` is in docs/training.md.
 
-    train_noise: Literal["off", "scheduler"] = "scheduler"
+    `attention`, `latent`, `kl`, `level_draw`, `decoder_output` and `selection` each have what the
+    released code does as their other value; `tokens`, `vae`, `invariant` and `scheduler` swap a
+    part out.
+    """
+
+    train_noise: TrainNoise = "scheduler"
     absent_input: AbsentInput = "noise"
     beta: NonNegativeFloat = 1e-3
     warm_up: float = Field(0.0, ge=0, le=1)
     free_bits: NonNegativeFloat = 0.0
     include_complete: bool = False
+    attention: Literal["utterance", "batch"] = "utterance"
+    tokens: Literal["one", "modalities"] = "one"
+    latent: Literal["mean", "sampled"] = "mean"
+    kl: Reduction = "mean"
+    level_draw: LevelDraw = "utterance"
+    decoder_output: Output = "linear"
+    selection: Validation = "clean"
+    scheduler: Switch = "on"
+    vae: Switch = "on"
+    invariant: Switch = "on"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_scheduler(cls, values: Any) -> Any:
+        """Without a scheduler what is absent is zeros, in training too."""
+        if isinstance(values, dict) and values.get("scheduler") == "off":
+            return {"train_noise": "off", "absent_input": "zeros", **values}
+        return values
+
+    @model_validator(mode="after")
+    def _go_together(self) -> NmerConfig:
+        if self.attention == "batch" and self.tokens == "modalities":
+            raise ValueError(
+                "attention: batch reads each utterance as one token; expected tokens: one"
+            )
+        if self.scheduler == "off" and self.train_noise == "scheduler":
+            raise ValueError("scheduler: off leaves no noise; expected train_noise: off or suite")
+        if self.vae == "off":
+            self.refuse_changed("vae", *_OF_THE_VAE)
+        return self
 
 
 class Nmer(NetworkMethod):
@@ -191,7 +266,7 @@ class Nmer(NetworkMethod):
             NmerStage.name: StageTraining(
                 epochs=40,
                 decay_epochs=40,
-                batch_size=128,
+                batch_size=RELEASED_BATCH,
                 dropout=0.1,
                 betas=(0.5, 0.999),
                 clip=1.0,
@@ -199,21 +274,48 @@ class Nmer(NetworkMethod):
         }
 
     def stages(self, training: Sequence[StageTraining]) -> tuple[Stage, ...]:
-        """Return the teacher's stage and the VAE's stage."""
+        """Return the teacher's stage and the VAE's (or the cascade's) stage."""
         config = self.config
-        teacher = NmerTeacherStage(training=training[0], complete_only=True)
-        sampling = Sampling(
-            patterns="partial",
-            include_complete=config.include_complete,
-            train_noise=config.train_noise,
-            absent_input=config.absent_input,
-        )
-        second = NmerStage(
-            training=training[1],
-            sampling=sampling,
-            teacher=teacher,
+        invariant = config.invariant == "on"
+        teacher = NmerTeacherStage(training=training[0], complete_only=True, invariant=invariant)
+        second: dict[str, Any] = {
+            "training": training[1],
+            "sampling": self.partial_sampling(
+                include_complete=config.include_complete, level_draw=config.level_draw
+            ),
+            "validation": config.selection,
+            "teacher": teacher,
+            "invariant": invariant,
+        }
+        if config.vae == "off":
+            return (teacher, CascadeStage(**second))
+        vae = NmerStage(
+            **second,
             beta=config.beta,
             warm_up=config.warm_up,
             free_bits=config.free_bits,
+            tokens="batch" if config.attention == "batch" else config.tokens,
+            latent=config.latent,
+            output=config.decoder_output,
+            kl=config.kl,
         )
-        return (teacher, second)
+        return (teacher, vae)
+
+
+class NmerReleasedConfig(NmerConfig):
+    """Settings of NMER, each with the released code's value for a default."""
+
+    beta: NonNegativeFloat = 1.0
+    attention: Literal["utterance", "batch"] = "batch"
+    latent: Literal["mean", "sampled"] = "sampled"
+    kl: Reduction = "sum"
+    level_draw: LevelDraw = "batch"
+    decoder_output: Output = "sigmoid"
+    selection: Validation = "noised"
+
+
+class NmerReleased(Nmer):
+    """NMER with the properties of the released code, frozen draws and masked padding aside."""
+
+    summary = "NMER as released: attention across the batch, sampled latent, summed KL, sigmoid"
+    Config = NmerReleasedConfig

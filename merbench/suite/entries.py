@@ -28,6 +28,7 @@ _BASES: dict[registry.Group, type] = {"methods": Method, "noises": Noise, "reade
 
 Name = Annotated[str, Field(min_length=1)]
 Severity = Annotated[float, Field(ge=0, le=1)]
+MissingRate = Annotated[float, Field(ge=0, lt=1)]
 Level = Annotated[int, Field(ge=0, le=STEPS)]
 Decibel = Annotated[float, Field(allow_inf_nan=False)]
 Axis = Field(None, strict=False, min_length=1)
@@ -80,6 +81,9 @@ class MethodHead(Config):
 
     name: Name = Field(description="the name of a method, or package.module:Class")
     label: Name | None = Field(None, description="how tables call it; the name by default")
+    train_missing_rate: MissingRate | None = Field(
+        None, description="share of its training utterances that are incomplete, if not the suite's"
+    )
 
 
 class MethodEntry(MethodHead):
@@ -129,6 +133,7 @@ class MethodEntry(MethodHead):
         return {
             "name": self.name,
             "label": self.label,
+            "train_missing_rate": self.train_missing_rate,
             **self.settings.model_dump(mode="json"),
             **self.training.model_dump(mode="json", exclude_none=True),
             **stages,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
@@ -15,7 +15,7 @@ from merbench.corpus.corpus import Corpus
 from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corruption.grid import all_patterns, partial_patterns
 from merbench.errors import CorpusError, did_you_mean
-from merbench.suite.entries import CorpusEntry, MethodEntry, NoiseEntry
+from merbench.suite.entries import CorpusEntry, MethodEntry, MissingRate, NoiseEntry
 from merbench.suite.problems import Problem, Problems, shown
 from merbench.suite.source import Source
 from merbench.training.config import TrainingConfig
@@ -110,7 +110,7 @@ class Suite(Config):
     )
     folds: FoldsConfig = FoldsConfig()
     seeds: tuple[NonNegativeInt, ...] = Field((0,), strict=False, min_length=1)
-    train_missing_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    train_missing_rate: MissingRate = 0.0
     methods: tuple[MethodEntry, ...] = Field(
         strict=False, min_length=1, description="a list of methods"
     )

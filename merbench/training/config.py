@@ -10,6 +10,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from merbench.config import Config
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+ClassWeights = Literal["off", "balanced"]
+SelectBy = Literal["ua", "wa", "f1"]
 
 
 class StageTraining(Config):
@@ -26,8 +28,12 @@ class StageTraining(Config):
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), strict=False, description="Adam's betas")
     clip: PositiveFloat = Field(0.5, description="gradient norm limit of each sub-network")
     patience: PositiveInt | None = Field(
-        None, description="stop after this many epochs without a better validation UA"
+        None, description="stop after this many epochs without a better validation score"
     )
+    class_weights: ClassWeights = Field(
+        "off", description="balanced: every class weighs alike in the cross-entropy"
+    )
+    select_by: SelectBy = Field("ua", description="the validation score that picks the epoch")
 
     @property
     def total_epochs(self) -> int:
@@ -46,6 +52,8 @@ class TrainingOverrides(Config):
     betas: tuple[Fraction, Fraction] | None = Field(None, strict=False)
     clip: PositiveFloat | None = None
     patience: PositiveInt | None = None
+    class_weights: ClassWeights | None = None
+    select_by: SelectBy | None = None
 
     def apply(self, training: StageTraining) -> StageTraining:
         """Return `training` with the fields that are set here."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from merbench import seeds
+from merbench.corruption.training import TrainingNoise
 from merbench.errors import CellError
 from merbench.features.observation import zero_input
 from merbench.features.part import CorpusShape, Part
@@ -32,12 +33,17 @@ class TrainingData:
         valid: utterances to pick the epoch by.
         shape: of the fold.
         absent: modality -> frozen stand-ins of an absent input for the validation utterances.
+        noised: modality -> frozen noised features of the validation utterances, None where the
+            stage validates on clean ones.
+        noise: the suite's noises on the training part, None where the stage does without.
     """
 
     train: Part
     valid: Part
     shape: CorpusShape
     absent: dict[str, Ragged]
+    noised: dict[str, Ragged] | None = None
+    noise: TrainingNoise | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ class EpochRecord:
         lr: learning rate.
         loss: mean over the steps of the summed terms.
         terms: mean of each term.
-        complete: validation UA on the complete pattern.
-        partial: validation UA averaged over the partial patterns.
+        complete: validation score on the complete pattern.
+        partial: validation score averaged over the partial patterns.
         seconds: time it took, validation included.
     """
 
@@ -123,7 +129,7 @@ def train_stage(
         stage.prepare(network, train.labels)
         if teacher is not None:
             stage.warm_start(network, teacher)
-        fit = _Fit(stage, network, data, _sampler(stage, data, train, teacher, key))
+        fit = _Fit(stage, network, data, _sampler(stage, data, train, teacher, key), key)
         return fit.run()
 
 
@@ -156,18 +162,48 @@ def _sampler(
         with torch.no_grad():
             known = clean_embeddings(teacher, train, zeros)
     generator = seeds.torch_generator(device, "sampling", stage.name, *key)
-    return Sampler(train, data.shape, stage.sampling, known, generator)
+    return Sampler(
+        train,
+        data.shape,
+        stage.sampling,
+        known,
+        generator,
+        _class_weights(stage.training, train.labels, data.shape.classes),
+        None if data.noise is None else replace(data.noise, part=train),
+        (stage.name, *key),
+    )
+
+
+def _class_weights(training: StageTraining, labels: Tensor, classes: int) -> Tensor | None:
+    """Return (C,) n / (C n_c) over the classes there are, 0 for the others; None where off."""
+    if training.class_weights == "off":
+        return None
+    counts = torch.bincount(labels, minlength=classes).float()
+    there = counts > 0
+    return torch.where(there, len(labels) / (there.sum() * counts.clamp(min=1)), 0.0)
 
 
 class _Fit:
     """One run of the loop: the state that epochs share."""
 
     def __init__(
-        self, stage: Stage, network: Network, data: TrainingData, sampler: Sampler
+        self,
+        stage: Stage,
+        network: Network,
+        data: TrainingData,
+        sampler: Sampler,
+        key: tuple[seeds.Part, ...],
     ) -> None:
         self.stage, self.network, self.sampler = stage, network, sampler
         self.training = stage.training
-        self.validator = Validator(data.valid, data.shape, data.absent)
+        self.validator = Validator(
+            data.valid,
+            data.shape,
+            data.absent,
+            data.noised,
+            self.training.select_by,
+            (stage.name, *key),
+        )
         trained = [p for p in network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.Adam(
             trained, lr=self.training.lr, betas=self.training.betas, fused=True
@@ -202,6 +238,7 @@ class _Fit:
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.network.train()
+        self.sampler.start_epoch(epoch)
         sums: dict[str, Any] = {}
         steps = list(
             batches(len(self.sampler.part), self.training.batch_size, self.sampler.generator)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from merbench import seeds
 from merbench.corruption.schedule import STEPS, signal_share
+from merbench.corruption.training import TrainingNoise
 from merbench.features.observation import ObservedModality, State, observe, zero_input
 from merbench.features.part import CorpusShape, ModalityShape, Part
 from merbench.features.ragged import Ragged
@@ -54,7 +56,10 @@ class Sampler:
         shape: of the fold.
         sampling: the stage's.
         teacher: modality -> embeddings of all training utterances; empty without a teacher.
-        generator: of every draw made here.
+        generator: of every draw made here, the suite's noises aside.
+        class_weights: (C,) of the cross-entropy, or None.
+        noise: the suite's noises on `part`; needed where the stage trains on them.
+        noise_key: of their draws: fold, seed and stage.
     """
 
     part: Part
@@ -62,6 +67,23 @@ class Sampler:
     sampling: Sampling
     teacher: dict[str, TeacherRows]
     generator: torch.Generator
+    class_weights: Tensor | None = None
+    noise: TrainingNoise | None = None
+    noise_key: tuple[seeds.Part, ...] = ()
+    _noisy: dict[str, Ragged] = field(default_factory=dict, init=False, repr=False)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draw what an epoch needs as a whole: every utterance comes once in it."""
+        if self.sampling.train_noise != "suite":
+            return
+        if self.noise is None:
+            raise ValueError("a stage that trains on the suite's noise was given none")
+        for index, name in enumerate(self.shape.names):
+            if self.noise.choices[index]:
+                noisy = self.noise.noised(index, (*self.noise_key, epoch))
+                # Clean sequences first, noisy ones after: a row reads one or the other.
+                both = [self.part.features[name], noisy]
+                self._noisy[name] = Ragged.concatenate(both)
 
     @cached_property
     def _device(self) -> torch.device:
@@ -103,11 +125,23 @@ class Sampler:
             codes = (available * self._bits).sum(1)
             draw = (self._uniform(len(rows)) * self._choices[codes]).long()
             shown = (self._allowed[codes, draw][:, None] & self._bits) > 0
-        missing = State.NOISED if self.sampling.train_noise == "scheduler" else State.ABSENT
-        states = torch.full_like(available, State.ABSENT, dtype=torch.int8)
-        states[available] = missing
+        missing = torch.tensor(
+            [
+                State.NOISED if self._is_noised(m.name) else State.ABSENT
+                for m in self.shape.modalities
+            ],
+            dtype=torch.int8,
+            device=self._device,
+        )
+        states = torch.where(available, missing, int(State.ABSENT)).to(torch.int8)
         states[shown] = State.PRESENT
         return states
+
+    def _is_noised(self, modality: str) -> bool:
+        """Say whether a modality that is withheld in a step is noised there, not absent."""
+        if self.sampling.train_noise == "suite":
+            return modality in self._noisy
+        return self.sampling.train_noise == "scheduler"
 
     def batch(self, rows: Tensor, progress: float) -> Batch:
         """Make the batch of some training utterances."""
@@ -127,14 +161,18 @@ class Sampler:
             observed,
             teacher,
             progress,
+            self.class_weights,
         )
 
     def _observe(self, modality: ModalityShape, rows: Tensor, states: Tensor) -> ObservedModality:
         absent = self._zeros[modality.name]
         if self.sampling.absent_input == "noise" and bool((states == State.ABSENT).any()):
             absent = self._absent_noise(modality, len(rows))
-        seen = observe(self.part.features[modality.name], rows, states, absent)
-        if self.sampling.train_noise == "off":
+        source = self._noisy.get(modality.name, self.part.features[modality.name])
+        if modality.name in self._noisy:
+            rows = torch.where(states == State.NOISED, rows + len(self.part), rows)
+        seen = observe(source, rows, states, absent)
+        if self.sampling.train_noise != "scheduler":
             return seen
         return ObservedModality(self._noised(seen), seen.rows, seen.states)
 
@@ -148,11 +186,12 @@ class Sampler:
         return Ragged(values, torch.full((n,), modality.typical_length, device=self._device))
 
     def _noised(self, seen: ObservedModality) -> Ragged:
-        """Mix noise into the sequences in state `NOISED`, each at a level of its own."""
+        """Mix noise into the sequences in state `NOISED`, each at its level."""
         sequences = seen.sequences
         noised = torch.zeros(len(sequences), dtype=torch.bool, device=self._device)
         noised[seen.rows] = seen.states == State.NOISED
-        level = (self._uniform(len(sequences)) * STEPS).long() + 1
+        draws = len(sequences) if self.sampling.level_draw == "utterance" else 1
+        level = ((self._uniform(draws) * STEPS).long() + 1).expand(len(sequences))
         signal = torch.where(noised, self._signal[level], 1.0)[sequences.row]
         hit = noised[sequences.row].nonzero().squeeze(1)
         values, share = sequences.values.clone(), signal[hit, None]

@@ -12,10 +12,10 @@ import pandas as pd
 run = Path(sys.argv[1])
 cells = pd.read_parquet(run / "cells.parquet")
 curves = pd.read_parquet(run / "curves.parquet")
-best = curves[curves["stage"] == "nmer"].groupby(["method", "fold"])["valid_ua_partial"].max()
+best = curves[curves["stage"] == "nmer"].groupby(["method", "fold"])["valid_partial"].max()
 latent = pd.DataFrame([json.loads(text) for text in cells["diagnostics"]])
 cells = cells.join(latent).set_index(["method", "fold"]).join(best)
-means = cells.groupby("method")[["valid_ua_partial", "active_units", "latent_flips"]].mean()
+means = cells.groupby("method")[["valid_partial", "active_units", "latent_flips"]].mean()
 order = sorted(means.index, key=lambda label: -float(label.removeprefix("beta ")))
 lines = [
     "| KL weight | validation UA | active units | predictions that flip |",

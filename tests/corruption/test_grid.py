@@ -137,11 +137,21 @@ def test_severity_0_on_present_modalities_duplicates_the_patterns_own_clean_colu
     assert all(name.startswith(f"{same} burst") for name, same in grid.duplicates.items())
 
 
-def test_on_all_is_what_on_present_shows_of_the_complete_pattern():
+def test_on_all_shows_what_on_present_shows_of_the_complete_pattern_in_a_column_of_its_own():
     grid = grid_of(SEQUENCES, column("gaussian", ("present", "all")))
     assert len(conditions(grid, noise="gaussian", on="present")) == 7
-    assert not conditions(grid, on="all")
-    assert len(grid.duplicates) == 1
+    (one,) = conditions(grid, on="all")
+    assert one.inputs == conditions(grid, noise="gaussian", on="present")[-1].inputs
+    assert not grid.duplicates
+
+
+def test_a_noise_keeps_its_complete_column_where_vectors_make_it_look_like_another():
+    """A timed noise leaves vectors clean: audio noised beside a clean vector, twice."""
+    grid = grid_of(MIX, column("burst", ("absent", "present"), (0.5,)))
+    complete = [m.name for m in MIX.modalities]
+    (found,) = conditions(grid, pattern=tuple(complete), noise="burst", on="present")
+    twins = [c for c in conditions(grid, on="absent") if c.inputs == found.inputs]
+    assert [c.pattern for c in twins] == [("prosody",)]
 
 
 def test_severities_that_take_the_same_step_are_evaluated_once():
@@ -252,7 +262,7 @@ def test_every_grid_shows_each_distinct_input_once(corpus, some, names, severiti
     patterns = some.draw(st.lists(st.sampled_from(every), min_size=1, unique=True))
     columns = [column(name, tuple(on), severities) for name in names]
     grid = build_grid(corpus, patterns, columns, draws)
-    expected, lost = set(), set()
+    expected, noisy, lost = set(), set(), set()
     for pattern in patterns:
         expected.add(tuple("clean" if m in pattern else "absent" for m in corpus.names))
     places = [(c, point) for c in columns for point in c.points]
@@ -262,11 +272,14 @@ def test_every_grid_shows_each_distinct_input_once(corpus, some, names, severiti
             if words is None:
                 lost.add(f"{'+'.join(pattern)} {c.label} on {where}")
             else:
-                expected.add(words)
+                noisy.add((c.label, where, words))
+    expected.add(("clean",) * len(corpus.names))
+    noisy = {key for key in noisy if key[2] not in expected}
     if every[-1] not in patterns:
         expected.discard(("clean",) * len(corpus.names))
-    assert len(grid.conditions) == len(expected)
-    assert len({c.inputs for c in grid.conditions}) == len(grid.conditions)
+    assert len(grid.conditions) == len(expected) + len(noisy)
+    keys = {(c.noise, c.on, c.inputs) for c in grid.conditions}
+    assert len(keys) == len(grid.conditions)
     assert set(grid.not_applicable) == lost
     assert len(grid.not_applicable) == len(lost)
     for condition in grid.conditions:

@@ -12,12 +12,15 @@ from torch import Tensor
 from merbench.corruption.grid import all_patterns
 from merbench.errors import CellError
 from merbench.evaluation.embed import embed_available, embed_sequences
+from merbench.evaluation.fuse import fuse
 from merbench.features.observation import ObservedModality, State, zero_input
 from merbench.features.part import Part
 from merbench.methods.base import BlackBox, FitContext
 from tests.methods.world import (
     CPU,
     METHODS,
+    MIXING,
+    ROW_WISE,
     World,
     logits,
     make_method,
@@ -35,7 +38,7 @@ def world() -> World:
     return make_world(40, gaps=0.3)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ROW_WISE)
 def test_every_condition_is_what_each_utterance_gets_alone(world, name) -> None:
     evaluator = world.evaluator(world.grid(*NOISES))
     method, predictor = make_method(name), make_predictor(name, world)
@@ -48,6 +51,26 @@ def test_every_condition_is_what_each_utterance_gets_alone(world, name) -> None:
             alone = logits(predictor, seen.modalities, seen.states).double().softmax(1)[0].numpy()
             np.testing.assert_allclose(found.probabilities[index, row], alone, atol=1e-3)
             assert found.predictions[index, row] == alone.argmax() or np.ptp(alone) < 1e-2
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_where_rows_mix_every_condition_is_what_the_same_company_gets_the_direct_way(
+    world, name
+) -> None:
+    evaluator = world.evaluator(world.grid(*NOISES))
+    method, predictor = make_method(name), make_predictor(name, world)
+    found = evaluator.evaluate(method, predictor, ("fold", 3))
+    everyone = torch.arange(len(world.test))
+    for index, condition in enumerate(evaluator.grid.conditions):
+        seen = evaluator.observation(condition, method, everyone)
+        with torch.no_grad():
+            embeddings = {m: predictor.encode(m, s) for m, s in seen.modalities.items()}
+            direct = fuse(predictor, embeddings, seen.states, "fold", 3, condition.identity)
+        expected = direct.double().softmax(1).numpy()
+        np.testing.assert_allclose(found.probabilities[index], expected, atol=1e-3)
+    # Another seed is other company and other draws.
+    other = evaluator.evaluate(method, predictor, ("fold", 4))
+    assert not np.allclose(other.probabilities, found.probabilities, atol=1e-3)
 
 
 @pytest.mark.parametrize("absent_input", ["zeros", "noise"])

@@ -354,7 +354,7 @@ def test_tables_have_the_columns_the_interface_promises(tiny_run):
         "method", "fold", "seed", "parameters", "epoch", "train_seconds", "evaluate_seconds",
         "peak_memory", "warnings",
     } <= {*columns["cells"]}  # fmt: skip
-    assert {"method", "fold", "seed", "stage", "epoch", "loss", "valid_ua_partial"} <= {
+    assert {"method", "fold", "seed", "stage", "epoch", "loss", "valid_partial"} <= {
         *columns["curves"]
     }
 
@@ -380,7 +380,7 @@ def test_a_run_of_black_boxes_has_an_empty_table_of_curves_with_its_columns(merb
     merbench.run(merbench.suite(methods=["logreg"]), tmp_path / "run")
     curves = pq.read_table(tmp_path / "run" / "curves.parquet")
     assert curves.num_rows == 0
-    assert "valid_ua_partial" in curves.schema.names
+    assert "valid_partial" in curves.schema.names
     cells = pd.read_parquet(tmp_path / "run" / "cells.parquet")
     assert cells["epoch"].isna().all()
     assert (cells["parameters"] > 0).all()
@@ -390,7 +390,7 @@ def test_stored_weights_give_the_stored_predictions_again(merbench, tiny_run):
     plan = make_plan(load_suite(merbench.suite()))
     cell = plan.cells[0]
     store = Store(tiny_run)
-    fold = prepare(plan.protocol, cell.fold)
+    fold = prepare(plan.protocol, cell.division)
     cell.method.restore(store.cell_weights(cell.folder), FitContext(fold.shape, 0))
     with cpu_threads(1):
         found = fold.evaluator.evaluate(cell.method, cell.method)

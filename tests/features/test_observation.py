@@ -109,6 +109,8 @@ def test_every_condition_shows_each_modality_as_the_protocol_says():
         ("absent", ABSENT),  # natively
         ("present", NOISED),
         ("present", ABSENT),
+        ("all", NOISED),
+        ("all", ABSENT),  # natively
     }
 
 

@@ -60,7 +60,7 @@ def test_if_mmins_invariant_features_are_the_shared_encoder_on_each_embedding(wo
     step = make_step(make_stages("if_mmin")[-1], world)
     embeddings, weights = embedded(step), oracle.Weights(step.network)
     for embedding in embeddings.values():
-        expected = weights.invariant(embedding[:, :128])
+        expected = weights.invariant(embedding[:, :128], "branches.invariant")
         np.testing.assert_allclose(embedding[:, 128:], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -69,10 +69,10 @@ def test_nmers_invariant_features_come_from_encoders_of_their_own(world) -> None
     embeddings, weights = embedded(step), oracle.Weights(step.network)
     with torch.no_grad():
         for name, seen in step.batch.observed.items():
-            specific = step.network.specific.encode(name, seen).numpy()
-            common = step.network.common.encode(name, seen).double().numpy()
+            specific = step.network.branches.specific.encode(name, seen).numpy()
+            common = step.network.branches.common.encode(name, seen).double().numpy()
             np.testing.assert_allclose(embeddings[name][:, :128], specific, rtol=1e-5)
-            expected = weights.invariant(common)
+            expected = weights.invariant(common, "branches.invariant")
             np.testing.assert_allclose(embeddings[name][:, 128:], expected, rtol=1e-4, atol=1e-5)
             assert not np.allclose(specific, common)
 
@@ -119,7 +119,8 @@ def test_nmer_decodes_a_sampled_latent_and_pays_for_it(world, warm_up, progress,
     embeddings, weights = embedded(step), oracle.Weights(step.network)
     h, s = side_by_side(embeddings, 0), side_by_side(embeddings, 1)
     with torch.no_grad():
-        token = step.network.vae.transformer(torch.from_numpy(np.concatenate([h, s], 1)).float())
+        x = torch.from_numpy(np.concatenate([h, s], 1)).float()
+        token = step.network.vae.transformer(x[:, None])[:, 0]
     mean = weights.linear(token.double().numpy(), "vae.mean")
     log_variance = weights.linear(token.double().numpy(), "vae.log_variance")
 
@@ -157,7 +158,7 @@ def test_nmer_predicts_from_the_latents_mean(world) -> None:
     s = side_by_side(embeddings, 1)
     x = torch.from_numpy(np.concatenate([side_by_side(embeddings, 0), s], 1)).float()
     with torch.no_grad():
-        token = step.network.vae.transformer(x).double().numpy()
+        token = step.network.vae.transformer(x[:, None])[:, 0].double().numpy()
         found = step.network.fuse(step.network.embed(step.batch.observed), step.batch.states)
     z = weights.linear(token, "vae.mean")
     hidden = oracle.leaky(weights.linear(np.concatenate([z, s], 1), "vae.decoder.0"))

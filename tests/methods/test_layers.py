@@ -11,7 +11,7 @@ from torch import nn
 
 from merbench import seeds
 from merbench.methods.parts.layers import Classifier, concatenate, masked_mse
-from merbench.methods.parts.pairs import halves, target_halves
+from merbench.methods.parts.pairs import halves
 from tests.methods.world import CPU, NETWORKS, PUBLISHED_SHAPE, make_stages
 
 
@@ -114,9 +114,6 @@ def test_concatenation_follows_the_given_order_and_halves_stay_together() -> Non
     split = halves(embeddings, order)
     assert split.first.tolist() == [[5, 6, 1, 2]]
     assert split.second.tolist() == [[7, 8, 3, 4]]
-    again = target_halves(concatenate(embeddings, order), 2)
-    assert torch.equal(again.first, split.first)
-    assert torch.equal(again.second, split.second)
 
 
 def test_the_order_of_concatenation_is_audio_text_visual_whatever_the_corpus_says() -> None:

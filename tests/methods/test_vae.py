@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from merbench.methods.parts.vae import ConditionalVae, Latent, TransformerLayer
+from merbench.methods.parts.attention import TransformerLayer
+from merbench.methods.parts.vae import ConditionalVae, Latent
 from tests.methods import oracle
 
 WIDTH = 64
@@ -58,14 +59,14 @@ def test_a_layer_is_torchs_on_sequences_of_one_token() -> None:
             module.p = 0.0
     plain.self_attn.dropout = 0.0
     x = torch.randn(9, WIDTH)
-    torch.testing.assert_close(ours(x), plain(x[:, None])[:, 0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours(x[:, None]), plain(x[:, None]), rtol=1e-5, atol=1e-5)
 
 
 def test_a_layers_gradients_are_torchs_and_queries_and_keys_get_none() -> None:
     ours = random_layer().eval()
     plain = plain_layer(ours, WIDTH).eval()
     x, weights = torch.randn(9, WIDTH), torch.randn(9, WIDTH)
-    (ours(x) * weights).sum().backward()
+    (ours(x[:, None])[:, 0] * weights).sum().backward()
     (plain(x[:, None])[:, 0] * weights).sum().backward()
     theirs = plain.self_attn.in_proj_weight.grad
     close = {"rtol": 1e-3, "atol": 1e-4}
@@ -84,7 +85,7 @@ def test_dropout_in_training_is_as_strong_as_torchs() -> None:
     plain = plain_layer(ours, WIDTH).train()
     x = torch.randn(1, WIDTH)
     with torch.no_grad():
-        own = ours(x.expand(20_000, -1))
+        own = ours(x[:, None].expand(20_000, -1, -1))[:, 0]
         theirs = plain(x[:, None].expand(20_000, -1, -1))[:, 0]
     standard_error = theirs.std(0) / 100
     assert ((own.mean(0) - theirs.mean(0)).abs() < 6 * standard_error).all()

@@ -19,6 +19,7 @@ from merbench.corpus.normalise import fit_normaliser
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import Grid, NoiseColumn, On, all_patterns, build_grid
 from merbench.evaluation.evaluator import GridEvaluator
+from merbench.evaluation.fuse import fuse
 from merbench.features.observation import (
     AbsentInput,
     ObservedModality,
@@ -45,6 +46,9 @@ METHODS = registry.names("methods")
 NETWORKS = tuple(
     name for name in METHODS if issubclass(registry.load("methods", name), NetworkMethod)
 )
+# Whose predictions depend on their company, by the word of their networks.
+MIXING = ("nmer_released",)
+ROW_WISE = tuple(name for name in METHODS if name not in MIXING)
 NAMES = ("text", "front", "sound")
 WIDTHS = {"text": 6, "front": 5, "sound": 4}
 
@@ -195,8 +199,9 @@ def see(
 def logits(
     predictor: EncodeFuse, observed: Mapping[str, ObservedModality], states: Tensor
 ) -> Tensor:
+    """Return logits as the harness does: in frozen batches where rows are not independent."""
     embeddings = {name: predictor.encode(name, seen) for name, seen in observed.items()}
-    return predictor.fuse(embeddings, states)
+    return fuse(predictor, embeddings, states, "test")
 
 
 def states_of(conditions: Sequence[Sequence[int]]) -> Tensor:

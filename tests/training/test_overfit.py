@@ -20,7 +20,7 @@ from tests.methods.world import (
     see,
 )
 
-SLOW = {"nmer"}  # its five Transformer layers need a few hundred steps
+SLOW = {"nmer", "nmer_released"}  # its five Transformer layers need a few hundred steps
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,3 @@ def halves(embeddings: Mapping[str, Tensor], order: Sequence[str]) -> Halves:
     """Split (B, 2 d) embeddings and concatenate each half over the modalities."""
     split = [embeddings[name].chunk(2, 1) for name in order]
     return Halves(torch.cat([one for one, _ in split], 1), torch.cat([two for _, two in split], 1))
-
-
-def target_halves(targets: Tensor, modalities: int) -> Halves:
-    """Split concatenated (B, M 2 d) embeddings into (B, M d) halves."""
-    split = targets.unflatten(1, (modalities, 2, -1))
-    return Halves(split[:, :, 0].flatten(1), split[:, :, 1].flatten(1))

@@ -19,20 +19,20 @@ def known_modalities(batch: Batch, shape: CorpusShape) -> Tensor:
     return batch.available[:, columns]
 
 
-def missing_targets(batch: Batch, shape: CorpusShape) -> Tensor:
-    """Return (B, M E) h*: the teacher on the true inputs of what is missing, present ones absent.
+def missing_targets(batch: Batch, shape: CorpusShape) -> dict[str, Tensor]:
+    """Return (B, E) a modality: the teacher on what is missing, present ones read as absent.
 
     MMIN (eq. 4): the target of imagination is the embedding of exactly what the network does not
     see; where a modality is present, its target is the teacher's embedding of an absent input.
     """
-    targets = []
-    for name in shape.order:
+    targets = {}
+    for column, name in enumerate(shape.names):
         teacher = batch.teacher[name]
-        present = batch.states[:, shape.names.index(name)] == State.PRESENT
-        targets.append(torch.where(present[:, None], teacher.absent, teacher.clean))
-    return torch.cat(targets, 1)
+        present = batch.states[:, column] == State.PRESENT
+        targets[name] = torch.where(present[:, None], teacher.absent, teacher.clean)
+    return targets
 
 
-def complete_targets(batch: Batch, shape: CorpusShape) -> Tensor:
-    """Return (B, M E): the teacher on the complete, clean input."""
-    return torch.cat([batch.teacher[name].clean for name in shape.order], 1)
+def complete_targets(batch: Batch, shape: CorpusShape) -> dict[str, Tensor]:
+    """Return (B, E) a modality: the teacher on the complete, clean input."""
+    return {name: batch.teacher[name].clean for name in shape.names}

@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from merbench.methods.parts.attention import TransformerLayer
 from merbench.methods.parts.layers import LEAK
 
 LAYERS = 5
-HEADS = 8
-FEED_FORWARD = 128
-DROPOUT = 0.1
 LATENT = 64
 DECODER_HIDDEN = 128
 
-
-class SingleTokenAttention(nn.Module):
-    """Multi-head self-attention over a sequence of one token.
-
-    A softmax over one score is 1, so the output is the value projection, whatever query and key
-    are: their weights exist, are counted, and are inert. Dropout falls on the weights, one for
-    each head, as in ordinary attention.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        in_projection = nn.init.xavier_uniform_(torch.empty(3 * width, width))
-        self.query_key_weight = nn.Parameter(in_projection[: 2 * width].clone())
-        self.query_key_bias = nn.Parameter(torch.zeros(2 * width))
-        self.value_weight = nn.Parameter(in_projection[2 * width :].clone())
-        self.value_bias = nn.Parameter(torch.zeros(width))
-        self.out_proj = nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, width)."""
-        heads = functional.linear(x, self.value_weight, self.value_bias).unflatten(1, (HEADS, -1))
-        weights = functional.dropout(x.new_ones(len(x), HEADS, 1), DROPOUT, self.training)
-        attended: Tensor = self.out_proj((heads * weights).flatten(1))
-        return attended
-
-
-class TransformerLayer(nn.Module):
-    """Post-norm encoder layer with ReLU, over one token."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.attention = SingleTokenAttention(width)
-        self.first = nn.Linear(width, FEED_FORWARD)
-        self.second = nn.Linear(FEED_FORWARD, width)
-        self.norm_attention = nn.LayerNorm(width)
-        self.norm_feed_forward = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(DROPOUT)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, width)."""
-        x = self.norm_attention(x + self.dropout(self.attention(x)))
-        hidden = self.dropout(functional.relu(self.first(x)))
-        out: Tensor = self.norm_feed_forward(x + self.dropout(self.second(hidden)))
-        return out
+# What attention runs over. `one`: an utterance is a sequence of one token, [h, s]; `modalities`:
+# it is a sequence of one token a modality, its specific and invariant part; `batch`: the batch is
+# one sequence, each utterance a token of it, as the released code has it.
+Tokens = Literal["one", "modalities", "batch"]
+Output = Literal["linear", "sigmoid"]
+Reduction = Literal["mean", "sum"]
 
 
 class Latent(NamedTuple):
@@ -73,23 +32,55 @@ class Latent(NamedTuple):
         """Draw z with the reparameterisation trick."""
         return self.mean + torch.randn_like(self.mean) * (0.5 * self.log_variance).exp()
 
-    def kl(self, free_bits: float = 0.0) -> Tensor:
-        """Return KL(q || N(0, I)): summed over the latent, averaged over the batch.
+    def kl(self, free_bits: float = 0.0, over_batch: Reduction = "mean") -> Tensor:
+        """Return KL(q || N(0, I)), summed over the latent.
 
         Args:
             free_bits: each latent dimension's batch mean counts only above this many nats.
+            over_batch: how utterances are reduced; as a sum, the term grows with the batch.
         """
         each = 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
-        return each.mean(0).clamp(min=free_bits).sum()
+        mean = each.mean(0).clamp(min=free_bits).sum()
+        return mean * len(each) if over_batch == "sum" else mean
+
+
+class VaeImagined(NamedTuple):
+    """What the VAE imagines.
+
+    Attributes:
+        embedding: (B, M d) h'.
+        latent: q(z | h, s).
+    """
+
+    embedding: Tensor
+    latent: Latent
 
 
 class ConditionalVae(nn.Module):
     """Encoder, heads and decoder (NMER eq. 8-12)."""
 
-    def __init__(self, width: int) -> None:
-        """Build for embeddings h and invariant features s of (B, width) each."""
+    def __init__(
+        self,
+        width: int,
+        modalities: int = 1,
+        tokens: Tokens = "one",
+        output: Output = "linear",
+    ) -> None:
+        """Build for embeddings h and invariant features s of (B, width) each.
+
+        Args:
+            width: M d.
+            modalities: M; matters for `tokens: modalities` alone.
+            tokens: what attention runs over.
+            output: what the decoder ends with. A sigmoid keeps h' in 0..1, where its target, the
+                embeddings of recurrent and convolutional encoders, is not.
+        """
         super().__init__()
-        self.transformer = nn.Sequential(*(TransformerLayer(2 * width) for _ in range(LAYERS)))
+        self.tokens, self.output = tokens, output
+        self.sequence = modalities if tokens == "modalities" else 1
+        self.transformer = nn.Sequential(
+            *(TransformerLayer(2 * width // self.sequence) for _ in range(LAYERS))
+        )
         self.mean = nn.Linear(2 * width, LATENT)
         self.log_variance = nn.Linear(2 * width, LATENT)
         self.decoder = nn.Sequential(
@@ -100,10 +91,21 @@ class ConditionalVae(nn.Module):
 
     def encode(self, h: Tensor, s: Tensor) -> Latent:
         """Return q(z | h, s)."""
-        token = self.transformer(torch.cat([h, s], 1))
-        return Latent(self.mean(token), self.log_variance(token))
+        of_modalities = (t.unflatten(1, (self.sequence, -1)) for t in (h, s))
+        tokens = torch.cat([*of_modalities], 2)
+        if self.tokens == "batch":
+            read = self.transformer(tokens.transpose(0, 1)).transpose(0, 1)
+        else:
+            read = self.transformer(tokens)
+        read = read.flatten(1)
+        return Latent(self.mean(read), self.log_variance(read))
 
     def decode(self, z: Tensor, s: Tensor) -> Tensor:
         """Return (B, width) h'."""
         imagined: Tensor = self.decoder(torch.cat([z, s], 1))
-        return imagined
+        return imagined.sigmoid() if self.output == "sigmoid" else imagined
+
+    def forward(self, h: Tensor, s: Tensor, *, sample: bool) -> VaeImagined:
+        """Imagine h' from a sample of the latent, or from its mean."""
+        latent = self.encode(h, s)
+        return VaeImagined(self.decode(latent.sample() if sample else latent.mean, s), latent)

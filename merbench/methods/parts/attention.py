@@ -1,0 +1,67 @@
+"""NMER's Transformer encoder layer: post-norm, ReLU, with a shortcut for sequences of one token."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+HEADS = 8
+FEED_FORWARD = 128
+DROPOUT = 0.1
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention.
+
+    Over one token a softmax over one score is 1, so the output is the value projection, whatever
+    query and key are: their weights exist, are counted, and are inert. Dropout falls on the
+    weights, one for each head, as in ordinary attention.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        in_projection = nn.init.xavier_uniform_(torch.empty(3 * width, width))
+        self.query_key_weight = nn.Parameter(in_projection[: 2 * width].clone())
+        self.query_key_bias = nn.Parameter(torch.zeros(2 * width))
+        self.value_weight = nn.Parameter(in_projection[2 * width :].clone())
+        self.value_bias = nn.Parameter(torch.zeros(width))
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, T, width) from N sequences of T tokens."""
+        values = functional.linear(x, self.value_weight, self.value_bias).unflatten(2, (HEADS, -1))
+        if x.shape[1] == 1:
+            kept = functional.dropout(x.new_ones(len(x), 1, HEADS, 1), DROPOUT, self.training)
+            heads = values * kept
+        else:
+            both = functional.linear(x, self.query_key_weight, self.query_key_bias)
+            query, key = both.unflatten(2, (2, HEADS, -1)).transpose(1, 3).unbind(2)
+            heads = functional.scaled_dot_product_attention(
+                query,
+                key,
+                values.transpose(1, 2),
+                dropout_p=DROPOUT if self.training else 0.0,
+            ).transpose(1, 2)
+        attended: Tensor = self.out_proj(heads.flatten(2))
+        return attended
+
+
+class TransformerLayer(nn.Module):
+    """Post-norm encoder layer with ReLU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attention = SelfAttention(width)
+        self.first = nn.Linear(width, FEED_FORWARD)
+        self.second = nn.Linear(FEED_FORWARD, width)
+        self.norm_attention = nn.LayerNorm(width)
+        self.norm_feed_forward = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(DROPOUT)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, T, width) from N sequences of T tokens."""
+        x = self.norm_attention(x + self.dropout(self.attention(x)))
+        hidden = self.dropout(functional.relu(self.first(x)))
+        out: Tensor = self.norm_feed_forward(x + self.dropout(self.second(hidden)))
+        return out
