@@ -90,7 +90,7 @@ PRESETS: dict[str, Preset] = {
     "published": Preset(),
     "quick": Preset(
         TrainingOverrides(epochs=10, decay_epochs=5, batch_size=32, lr=1e-3),
-        {"nmer": TrainingOverrides(epochs=20, decay_epochs=10, lr=5e-4)},
+        {"nmer": TrainingOverrides(epochs=12, decay_epochs=6, lr=5e-4)},
     ),
     "converged": Preset(
         TrainingOverrides(epochs=16, decay_epochs=8, batch_size=64, lr=1e-3, patience=6),

@@ -1,4 +1,4 @@
-"""What the settings of a method change: one part of the mathematics each, against numpy or torch."""
+"""What a setting of a method changes: one part of its mathematics, against numpy or torch."""
 
 from __future__ import annotations
 

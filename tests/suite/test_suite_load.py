@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from merbench import registry
 from merbench.corpus.folds import make_folds
 from merbench.corpus.load import read
 from merbench.errors import ConfigError
+from merbench.execution.build import build_methods
 from merbench.suite.load import load_suite, shipped
 from merbench.suite.schema import Contrast, Suite, check_corpus
 
+README = Path(__file__).parents[2] / "README.md"
 SHIPPED = [suite.name for suite in shipped()]
 TEXT = """\
 name: s
@@ -32,7 +36,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_the_documented_suites_ship() -> None:
-    assert {"quick", "full_grid", "iemocap", "ravdess", "iemocap4"} <= set(SHIPPED)
+    suites = README.read_text("utf-8").partition("## Suites")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", suites, re.MULTILINE)) == set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -45,7 +50,10 @@ def test_a_shipped_suite_loads_by_name_and_says_what_it_is(name: str) -> None:
     assert len(description.split()) > 5
 
 
-@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "nmer_beta"])
+STUDIES = {"nmer_beta", "nmer_variants", "missing_training"}
+
+
+@pytest.mark.parametrize("name", sorted(set(SHIPPED) - STUDIES))
 def test_a_shipped_suite_compares_all_methods_on_all_patterns(name: str) -> None:
     suite = load_suite(name).suite
     assert [entry.label for entry in suite.methods] == [
@@ -56,9 +64,50 @@ def test_a_shipped_suite_compares_all_methods_on_all_patterns(name: str) -> None
     assert Contrast("nmer", "noise_augment") in suite.contrasts
 
 
-def test_the_suite_for_vectors_has_no_noise_that_needs_time() -> None:
-    noises = {entry.type for entry in load_suite("ravdess").suite.grid.noise}
+@pytest.mark.parametrize("name", ["ravdess", "mosi", "mosei_video"])
+def test_a_suite_for_vectors_has_no_noise_that_needs_time(name: str) -> None:
+    noises = {entry.type for entry in load_suite(name).suite.grid.noise}
     assert noises == {"gaussian", "impulse", "babble"}
+
+
+def test_msp_improv_is_trained_as_mmins_authors_train_on_it() -> None:
+    suite = load_suite("msp_improv").suite
+    methods = {m.label: m for m in build_methods(suite)}
+    for method in methods.values():
+        assert all((t.lr, t.select_by) == (5e-4, "f1") for t in method.training)
+    first, second = methods["mmin"].training
+    assert (first.batch_size, first.epochs, first.decay_epochs) == (64, 10, 10)
+    assert (second.batch_size, second.epochs, second.decay_epochs) == (128, 30, 30)
+    assert second.dropout == 0.5
+    config = methods["mmin"].method.config
+    assert (config.forward_weight, config.cycle_weight, config.cascades) == (2, 0.5, "shared")
+    (dropout,) = methods["modality_dropout"].training
+    assert (dropout.batch_size, dropout.epochs, dropout.decay_epochs) == (64, 25, 25)
+
+
+def test_nmer_variants_has_every_property_of_the_released_code_by_itself() -> None:
+    entries = load_suite("nmer_variants").suite.methods
+    base, released = entries[0].settings, registry.load("methods", "nmer_released").Config()
+    alone = set()
+    for entry in entries[1:]:
+        changed = {
+            name: value
+            for name, value in entry.settings.model_dump().items()
+            if value != getattr(base, name)
+        }
+        alone |= set(changed) if len(changed) == 1 else {frozenset(changed)}
+        assert entry.stages == entries[0].stages
+    properties = {n for n in type(base).model_fields if getattr(released, n) != getattr(base, n)}
+    assert properties - {"kl"} <= alone
+    assert frozenset({"kl", "beta"}) in alone
+
+
+def test_missing_training_has_three_rates_of_each_method() -> None:
+    suite = load_suite("missing_training").suite
+    rates: dict[str, list[float]] = {}
+    for method, entry in zip(build_methods(suite), suite.methods, strict=True):
+        rates.setdefault(entry.name, []).append(method.missing_rate)
+    assert set(map(tuple, rates.values())) == {(0.0, 0.3, 0.6)}
 
 
 @pytest.mark.parametrize(("name", "near"), [("qick", "quick"), ("dir/ravdes.yaml", "ravdess")])
