@@ -14,7 +14,7 @@ from merbench.corpus.corpus import Corpus, Modality
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import build_grid
 from merbench.errors import ConfigError, CorpusError, did_you_mean
-from merbench.evaluation.evaluator import GridEvaluator
+from merbench.evaluation.evaluator import GridEvaluator, GridPredictions
 from merbench.exchange.trained import TrainedCell, TrainedRun
 from merbench.execution.tasks import cpu_threads
 from merbench.features.part import ModalityShape, make_part
@@ -79,12 +79,14 @@ def apply_cells(
             "this is the corpus of the run: a cell has trained on what its fold does not test, so "
             "these scores are no test scores"
         )
-    total = np.zeros((len(corpus), len(run.classes)))
+    mean = np.zeros((len(corpus), len(run.classes)))
     with cpu_threads(run.suite.numerics.threads):
         for cell in cells:
-            total += _predict(cell, aligned, present, run, device)
-    mean = total / len(cells)
-    predictions = mean.argmax(1)
+            found = _predict(cell, aligned, present, run, device)
+            mean += found.probabilities[0].astype(np.float64) / len(cells)
+    # One cell has its own word, which half precision cannot blur.
+    one = len(cells) == 1
+    predictions = found.predictions[0].astype(np.int64) if one else mean.argmax(1)
     return Applied(
         corpus,
         run.classes,
@@ -98,8 +100,8 @@ def apply_cells(
 
 def _predict(
     cell: TrainedCell, corpus: Corpus, present: tuple[str, ...], run: TrainedRun, device: str
-) -> NDArray[np.float64]:
-    """Return (N, C) probabilities, by the way the grid itself is evaluated."""
+) -> GridPredictions:
+    """Return what a cell says, by the way the grid itself is evaluated."""
     everyone = np.arange(len(corpus))
     evaluator = GridEvaluator(
         make_part(corpus, cell.normaliser, everyone, torch.device(device)),
@@ -108,9 +110,7 @@ def _predict(
         Corruptor(corpus, cell.normaliser, run.suite.seed),
         run.suite.numerics.evaluation_batch,
     )
-    found = evaluator.evaluate(cell.method, cell.predictor)
-    probabilities: NDArray[np.float64] = found.probabilities[0].astype(np.float64)
-    return probabilities
+    return evaluator.evaluate(cell.method, cell.predictor)
 
 
 def _pattern(pattern: str | None, names: Sequence[str]) -> tuple[str, ...]:

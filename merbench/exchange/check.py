@@ -77,7 +77,7 @@ def _read(
     if len(methods - {""}) > 1:
         raise ConfigError(
             f"{file.path}, column 'method': holds predictions of {len(methods)} methods "
-            f"({', '.join(sorted(methods)[:SHOWN])}); expected those of one"
+            f"({', '.join(sorted(methods)[:SHOWN])}); expected those of one\nnothing was imported"
         )
     given = [part.probabilities is not None for part in parts]
     if any(given) and not all(given):

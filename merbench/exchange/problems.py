@@ -76,7 +76,7 @@ class RowProblems:
         Raises:
             ConfigError: with one line for each of the first rows of each kind, and all counts.
         """
-        lines = [f"{self.path}: {text}" for text in self._general]
+        lines = []
         for kind in self._kinds.values():
             column = f", column {kind.column!r}" if kind.column else ""
             lines += [
@@ -86,6 +86,8 @@ class RowProblems:
             if kind.count > len(kind.examples):
                 rest = kind.count - len(kind.examples)
                 lines.append(f"  and {rest} more like this ({kind.count} rows in all)")
+        # What is missing comes last: it may only be what the rows above should have been.
+        lines += [f"{self.path}: {text}" for text in self._general]
         if lines:
             lines.append("nothing was imported")
             raise ConfigError("\n".join(lines))
