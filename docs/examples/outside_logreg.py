@@ -98,7 +98,7 @@ def main(export, run, out):
                 name = modality["name"]
                 offsets = np.load(folder / "test" / f"{name}.offsets.npy")
                 for state in description["inputs"][name]:
-                    values = np.load(folder / "test" / f"{name}.{state}.npy", mmap_mode="r")
+                    values = np.load(folder / "test" / f"{name}.{state}.npy")
                     shares[name, state] = classifier.share(name, modality["kind"], values, offsets)
             for condition in conditions:
                 shown = [shares[m["name"], condition[f"{m['name']}_input"]]

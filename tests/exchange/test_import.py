@@ -12,8 +12,10 @@ import pytest
 from merbench.cli import call
 from merbench.corpus.corpus import PredefinedFold
 from merbench.corpus.layouts import write_corpus
+from merbench.exchange.importing import import_predictions
 from merbench.execution.plan import make_plan
 from merbench.results.confusion import read_confusion
+from merbench.store.directory import alone
 from merbench.suite.load import load_suite
 from tests.conftest import TINY, names, table_bytes
 from tests.corpora import make_corpus
@@ -269,6 +271,48 @@ def test_an_import_says_nothing_of_noise_it_may_have_trained_on(merbench, bring,
     header = read_confusion(copied / "predictions.parquet").header
     assert header.shown_as["mine"] == "mine (imported)"
     assert all("mine" not in methods for methods in header.seen.values())
+
+
+def test_labels_that_differ_only_in_what_a_file_name_cannot_hold_do_not_meet(bring, copied):
+    labels = ["a b", "a/b", "a_b"]
+    for label in labels:
+        bring(label=label)
+    assert record_of(copied)["methods"] == [*TINY["methods"], *labels]
+    assert len(names(copied / "imports")) == 3
+    assert len(names(copied / "cells")) == 6 + 6
+
+
+def test_a_run_without_tables_gets_them_with_the_import_when_it_goes_on(merbench, bring, copied):
+    for path in copied.glob("*.parquet"):
+        path.unlink()
+    said = bring()
+    assert said.out == ""
+    assert "the run has no tables yet" in said.err
+    merbench.run(merbench.suite(), copied)
+    assert "mine" in set(pd.read_parquet(copied / "results.parquet")["method"])
+
+
+def test_a_run_at_work_is_not_disturbed(merbench, copied, table):
+    table.to_csv("mine.csv", index=False)
+    before = names(copied / "cells")
+    with alone(copied):
+        said = merbench(
+            "grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "mine",
+            "--run", copied,
+        )  # fmt: skip
+    assert said.code == 2
+    assert "another run is at work in this directory" in said.err
+    assert names(copied / "cells") == before
+
+
+def test_an_import_that_cannot_be_recorded_leaves_no_cell(merbench, copied, table):
+    table.to_csv("mine.csv", index=False)
+    (copied / "imports").write_text("in the way")
+    before, tables = names(copied / "cells"), table_bytes(copied)
+    plan = make_plan(load_suite(merbench.suite()))
+    with pytest.raises(OSError, match="imports"):
+        import_predictions(plan, merbench.folder / "mine.csv", "mine", copied)
+    assert (names(copied / "cells"), table_bytes(copied)) == (before, tables)
 
 
 @pytest.mark.slow
