@@ -47,23 +47,19 @@ class Block:
 
     def is_empty(self, name: str) -> bool:
         """Say whether a column holds nothing at all in these rows."""
-        column = self.columns[name]
-        if not pa.types.is_string(column.type):
-            return bool(column.null_count == len(column))
-        return bool(pc.all(pc.equal(pc.fill_null(column, ""), "")).as_py())
+        return bool(pc.all(pc.equal(self.text(name), "")).as_py())
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column as (n,) float64, NaN where it is no number."""
         column = self.columns[name]
-        if not pa.types.is_string(column.type):
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
             return found.astype(np.float64)
+        text = self.text(name)
         try:
-            exact: NDArray[np.float64] = pc.cast(column, pa.float64()).to_numpy(
-                zero_copy_only=False
-            )
+            exact: NDArray[np.float64] = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
-            exact = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(np.float64)
+            exact = pd.to_numeric(text.to_pandas(), errors="coerce").to_numpy(np.float64)
         return exact
 
 
@@ -96,7 +92,7 @@ class PredictionsFile:
                 f"{path}: found the ending {path.suffix!r}; expected {' or '.join(SUFFIXES)}"
             )
         try:
-            columns = _csv_header(path) if _is_csv(path) else pq.read_schema(path).names
+            columns = _csv_header(path) if _is_csv(path) else _parquet_header(path)
         except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
             kind = "UTF-8 csv" if _is_csv(path) else "Parquet file"
             raise ConfigError(f"{path}: not a readable {kind} ({error})") from error
@@ -159,6 +155,16 @@ class PredictionsFile:
 
 def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv"
+
+
+def _parquet_header(path: Path) -> list[str]:
+    schema = pq.read_schema(path)
+    for column in schema:
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+            raise ConfigError(
+                f"{path}: column {column.name!r} holds {column.type}; expected text or numbers"
+            )
+    return list(schema.names)
 
 
 def _csv_header(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -205,6 +206,42 @@ def test_parquet_has_rows_instead_of_lines(merbench, table):
     said = merbench("grid", "import", "mine.parquet", "--suite", merbench.suite(), "--as", "x")
     assert said.code == 2
     assert "mine.parquet, row 6, column 'prediction': no class 'hapy'" in said.err
+
+
+def test_parquet_may_hold_text_where_numbers_are_meant(merbench, table):
+    text = table.astype(str)
+    text.loc[5, "p_sad"] = "much"
+    text.to_parquet("mine.parquet")
+    arguments = ["grid", "import", "mine.parquet", "--suite", merbench.suite(), "--as", "x"]
+    said = merbench(*arguments)
+    assert said.code == 2
+    assert "mine.parquet, row 6, column 'p_sad': found 'much'; expected a number" in said.err
+    table.astype(str).to_parquet("mine.parquet")
+    assert merbench(*arguments).code == 0
+
+
+def test_a_parquet_column_of_lists_is_refused(merbench, table):
+    table.assign(p_sad=[[0.5]] * len(table)).to_parquet("mine.parquet")
+    said = merbench("grid", "import", "mine.parquet", "--suite", merbench.suite(), "--as", "x")
+    assert said.code == 2
+    assert "mine.parquet: column 'p_sad' holds list<" in said.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_as_spreadsheets_write_it_is_read(merbench, table, encoding, end):
+    table.to_csv("mine.csv", index=False, encoding=encoding, lineterminator=end)
+    said = merbench("grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "x")
+    assert said.code == 0, said.err
+
+
+def test_a_csv_that_is_no_text_further_down_is_refused(merbench, table):
+    table.to_csv("mine.csv", index=False)
+    with Path("mine.csv").open("ab") as stream:
+        stream.write(b"\xff\xfe,0,1,0,sad,0,0,0,1\n")
+    said = merbench("grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "x")
+    assert said.code == 2
+    assert "mine.csv: cannot be read to its end" in said.err
 
 
 def test_lines_that_are_no_rows_and_blank_ones_do_not_shift_the_others(merbench, table):
