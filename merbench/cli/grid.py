@@ -54,7 +54,7 @@ def export_command(
     written = export_grid(_plan(suite, corpus, folds, settings), out, replace=force)
     click.echo(
         f"{out}: {written.conditions} conditions from {written.inputs} inputs in "
-        f"{written.folds} folds, {written.size / 1e6:.1f} MB",
+        f"{written.folds} fold{'s' * (written.folds != 1)}, {written.size / 1e6:.1f} MB",
         err=True,
     )
 

@@ -191,14 +191,13 @@ def _show(plan: Plan, store: Store, identity: Identity) -> bool:
         run_alone(empty, store.root, 1, Quiet())
         return True
     imports = usable(read_imports(store), identity).imports
-    own = [m for m in run["methods"] if m not in {each["label"] for each in run.get("imports", [])}]
     imported = {folder for each in run.get("imports", []) for folder in each["folders"]}
     tables = (store.root / RESULTS).is_file()
     if tables:
         # The run's own cells are taken as they are: their methods may not even be installed here.
         header = TableHeader.from_schema(
             pq.read_schema(store.root / RESULTS), store.root / RESULTS
-        ).without_imports(own, run["seeds"])
+        ).without_imports(run["seeds"])
         cells = [
             FoundCell(folder, record)
             for folder in run["folders"]

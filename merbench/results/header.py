@@ -44,6 +44,7 @@ class TableHeader:
         shown_as: label -> how tables call the method, where that is not its label.
         seen: noise -> labels of the methods that met it in training.
         noised_as_absent: labels of the methods that take a noised modality for an absent one.
+        imported: labels of the methods that were predicted elsewhere.
         seeds_of: label -> its seeds, for the methods that were not to have every seed.
     """
 
@@ -57,6 +58,7 @@ class TableHeader:
     shown_as: dict[str, str] = field(default_factory=dict)
     seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     noised_as_absent: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
     seeds_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -94,21 +96,23 @@ class TableHeader:
             methods=(*self.methods, *imports),
             seeds=seeds,
             shown_as={**self.shown_as, **{label: f"{label} (imported)" for label in imports}},
+            imported=tuple(imports),
             seeds_of={label: own for label, own in held.items() if own != seeds},
         )
 
-    def without_imports(self, methods: Sequence[str], seeds: Sequence[int]) -> TableHeader:
+    def without_imports(self, seeds: Sequence[int]) -> TableHeader:
         """Return the header as it was before `with_imports`.
 
         Args:
-            methods: labels of the run's own methods.
             seeds: of the run's own suite.
         """
+        own = tuple(label for label in self.methods if label not in self.imported)
         return replace(
             self,
-            methods=tuple(methods),
+            methods=own,
             seeds=tuple(seeds),
-            shown_as={label: name for label, name in self.shown_as.items() if label in methods},
+            shown_as={label: name for label, name in self.shown_as.items() if label in own},
+            imported=(),
             seeds_of={},
         )
 
@@ -155,5 +159,6 @@ class TableHeader:
             shown_as=content.get("shown_as", {}),
             seen={noise: tuple(methods) for noise, methods in content.get("seen", {}).items()},
             noised_as_absent=tuple(content.get("noised_as_absent", ())),
+            imported=tuple(content.get("imported", ())),
             seeds_of={label: tuple(own) for label, own in content.get("seeds_of", {}).items()},
         )

@@ -165,7 +165,7 @@ def test_flags_change_what_is_exported(merbench, tmp_path):
     assert said.code == 0, said.err
     found = described(tmp_path / "grid")
     assert ([fold["name"] for fold in found["folds"]], found["conditions"]) == (["2"], 7)
-    assert "7 conditions from 3 inputs in 1 folds" in said.err
+    assert "7 conditions from 3 inputs in 1 fold, " in said.err
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,9 @@ def test_an_import_says_nothing_of_noise_it_may_have_trained_on(merbench, bring,
     header = read_confusion(copied / "predictions.parquet").header
     assert header.shown_as["mine"] == "mine (imported)"
     assert all("mine" not in methods for methods in header.seen.values())
+    page = merbench("report", copied).out.strip()
+    text = (merbench.folder / page).read_text("utf-8")
+    assert "seen in training by no method, not known of mine (imported)" in text
 
 
 def test_labels_that_differ_only_in_what_a_file_name_cannot_hold_do_not_meet(bring, copied):

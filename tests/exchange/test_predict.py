@@ -58,6 +58,20 @@ def test_test_utterances_are_predicted_as_in_the_run(merbench, tiny_run, same, m
         assert (found["fold"] == fold).all()
 
 
+def test_stand_ins_for_absent_input_are_the_run_s_own(merbench, same, tmp_path):
+    """nmer reads frozen noise for what is absent: the draw of the suite's seed and utterance."""
+    run = tmp_path / "run"
+    merbench.run(merbench.suite(methods=["nmer"], seed=3, grid={"noise": []}), run)
+    inside = of_method(run, "nmer")
+    expected = inside[(inside["pattern"] == "audio") & (inside["fold"] == "1")]
+    expected = expected.set_index("utterance")
+    said = merbench(
+        "predict", run, "--method", "nmer", "--corpus", same, "--fold", 1, "--pattern", "audio"
+    )
+    found = predicted(said).loc[expected.index]
+    np.testing.assert_allclose(found[P], expected[P].astype(float), atol=1e-3)
+
+
 def test_the_default_is_the_mean_over_all_cells(merbench, tiny_run, same):
     def of(*flags):
         said = merbench("predict", tiny_run, "--method", "mmin", "--corpus", same, *flags)
