@@ -26,6 +26,12 @@ class IncompleteError(MerbenchError):
     exit_code = 3
 
 
+class NotComparableError(MerbenchError):
+    """Two things were made under different protocols, so that no number of them compares."""
+
+    exit_code = 4
+
+
 class CellError(MerbenchError):
     """A cell could not be trained or evaluated."""
 

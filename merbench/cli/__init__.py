@@ -21,6 +21,8 @@ _COMMANDS = {
     "report": "Write the HTML page, plots and tables of a run.",
     "list": "List methods, noises, readers, suites or metrics.",
     "runs": "List the runs under runs/, or remove them.",
+    "predict": "Apply a trained method to another corpus.",
+    "grid": "Take a suite's corrupted features outside, and bring predictions in.",
     "data": "Describe and make corpora.",
 }
 

@@ -11,13 +11,23 @@ from typing import Any, Protocol
 
 from merbench.errors import ConfigError
 from merbench.execution import provenance
+from merbench.execution.identity import identity_of
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.tasks import Outcome
 from merbench.execution.worker import outcomes
-from merbench.results.cells import write_cell_tables
-from merbench.results.tables import CellPredictions, RunTables, write_tables
+from merbench.results.tables import RunTables
 from merbench.store.directory import RUN, alone, discard, read_run, refuse_strangers
 from merbench.store.folders import write_text
+from merbench.store.imports import (
+    FoundCell,
+    describe_imports,
+    imported_cells,
+    read_imports,
+    refuse_taken,
+    seeds_by_label,
+    usable,
+)
+from merbench.store.rebuild import rebuild_tables
 from merbench.store.store import Store
 
 Task = StageTask | CellTask
@@ -31,6 +41,16 @@ class Watcher(Protocol):
 
     def done(self, task: Task, outcome: Outcome) -> None:
         """A task ended, well or not."""
+
+
+class Quiet:
+    """A watcher that says nothing."""
+
+    def start(self, tasks: Sequence[Task], kept: int) -> None:
+        """Work begins."""
+
+    def done(self, task: Task, outcome: Outcome) -> None:
+        """A task ended."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,13 @@ def run_plan(
         if fresh:
             discard(root)
         _check_same_corpus(root, plan)
-        return _Run(plan, root, jobs, watcher).run()
+        refuse_taken(read_imports(Store(root)), plan.labels, root)
+        return run_alone(plan, root, jobs, watcher)
+
+
+def run_alone(plan: Plan, root: Path, jobs: int, watcher: Watcher) -> RunOutcome:
+    """Do what `run_plan` does, for a caller that keeps other runs out of the directory itself."""
+    return _Run(plan, root, jobs, watcher).run()
 
 
 def _check_same_corpus(root: Path, plan: Plan) -> None:
@@ -111,6 +137,8 @@ class _Run:
         self.broken: dict[str, Outcome] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.draws_hash = plan.draws_hash()
+        self.identity = identity_of(plan, self.draws_hash)
+        self.imports = usable(read_imports(self.store), self.identity)
         self.git = provenance.git_revision(Path(__file__).parent)
 
     def run(self) -> RunOutcome:
@@ -182,18 +210,18 @@ class _Run:
 
     def _write_tables(self) -> None:
         """Rebuild the tables from the cells that are there."""
-        records = {c.folder: r for c in self.plan.cells if (r := self._record(c)) is not None}
-        corpus = self.plan.protocol.corpus
+        corpus, imports = self.plan.protocol.corpus, self.imports.imports
+        header = self.plan.header().with_imports(seeds_by_label(imports))
+        own = [
+            FoundCell(cell.folder, record)
+            for cell in self.plan.cells
+            if (record := self._record(cell)) is not None
+        ]
         speakers = None if corpus.speakers is None else corpus.speakers.tolist()
-
-        def predictions() -> Iterator[CellPredictions]:
-            for cell in self.plan.cells:
-                if cell.folder in records:
-                    yield self.store.cell_predictions(cell.folder, records[cell.folder])
-
-        tables = RunTables(self.plan.header(), corpus.utterances, speakers)
-        write_tables(self.root, tables, predictions())
-        write_cell_tables(self.root, list(records.values()))
+        tables = RunTables(header, corpus.utterances, speakers)
+        rebuild_tables(
+            self.store, tables, [*own, *imported_cells(self.store, imports, header.cells)]
+        )
 
     def _describe(self, status: str, failures: Sequence[Failure]) -> None:
         plan, corpus = self.plan, self.plan.protocol.corpus
@@ -231,6 +259,7 @@ class _Run:
             "seeds": list(plan.suite.seeds),
             "noise_seen_in_training": {k: list(v) for k, v in plan.header().seen.items()},
             "draws_hash": self.draws_hash,
+            "protocol": self.identity.model_dump(mode="json"),
             "donors_trained_on": {r["fold"]: r["donors_trained_on"] for r in records},
             "values_digest": {r["fold"]: r["values_digest"] for r in records},
             "versions": provenance.versions(),
@@ -254,10 +283,12 @@ class _Run:
                 "not_applicable": list(grid.not_applicable),
             },
         }
+        description = describe_imports(description, self.imports.imports)
         write_text(self.root / RUN, json.dumps(description, indent=1) + "\n")
 
     def _warnings(self, records: Sequence[dict[str, Any]]) -> list[str]:
         found = [text for fold in self.plan.folds for text in fold.warnings]
+        found += self.imports.left_out
         # Every cell of a fold says the same of its data; folds differ little, so name them.
         notes: dict[str, set[str]] = {}
         digests: dict[str, set[str]] = {}

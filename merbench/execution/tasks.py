@@ -6,7 +6,7 @@ import copy
 import resource
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from merbench import seeds
+from merbench.corpus.normalise import Normaliser
 from merbench.errors import CellError, MerbenchError
 from merbench.evaluation.fuse import fused_rows
 from merbench.execution.plan import CellTask, StageTask, teacher_selection
@@ -189,6 +190,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
         "notes": list(fold.notes),
         "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
         "values_digest": fold.evaluator.values_digest(),
+        "shape": asdict(fold.shape),
     }
     store.write_cell(
         task.folder,
@@ -204,7 +206,17 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
             predictions=found.predictions,
             probabilities=found.probabilities,
         ),
+        _arrays(fold.evaluator.corruptor.normaliser, fold.shape.names),
     )
+
+
+def _arrays(normaliser: Normaliser, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return what features were normalised by: other data will have to be, too."""
+    return {
+        f"{name}/{key}": getattr(modality, key)
+        for name, modality in zip(names, normaliser.modalities, strict=True)
+        for key in ("keep", "mean", "sd")
+    }
 
 
 def fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:

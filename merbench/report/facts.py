@@ -51,7 +51,7 @@ def headline(record: Record, confusion: Confusion) -> tuple[Fact, ...]:
     """Return what a reader must know to cite the run."""
     suite, corpus, cells = (_section(record, key) for key in ("suite", "corpus", "cells"))
     header = confusion.header
-    done, total = int(confusion.done.sum()), confusion.done.size
+    done, total = int(confusion.done.sum()), len(header.cells)
     version, suite_hash = suite.get("version"), str(record.get("suite_hash") or "")
     facts = {
         "Suite": _words(
@@ -100,7 +100,7 @@ def warnings(record: Record, confusion: Confusion) -> tuple[str, ...]:
     lines = []
     if confusion.missing:
         lines.append(
-            f"{len(confusion.missing)} of {confusion.done.size} cells are missing: "
+            f"{len(confusion.missing)} of {len(confusion.header.cells)} cells are missing: "
             f"{', '.join(map(str, confusion.missing))}. A method's values rest on those of its "
             "seeds that have every fold, and are blank where none has."
         )

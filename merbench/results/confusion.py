@@ -31,9 +31,15 @@ class Confusion:
     @property
     def missing(self) -> tuple[CellKey, ...]:
         """The cells the run lacks, in row order."""
-        present = self.done.transpose(0, 2, 1).ravel()
+        header = self.header
         return tuple(
-            key for key, there in zip(self.header.cells, present, strict=True) if not there
+            key
+            for key in header.cells
+            if not self.done[
+                header.methods.index(key.method),
+                header.seeds.index(key.seed),
+                header.folds.index(key.fold),
+            ]
         )
 
     def require_complete(self) -> None:
@@ -45,7 +51,7 @@ class Confusion:
         missing = self.missing
         if missing:
             raise IncompleteError(
-                f"the run lacks {len(missing)} of {self.done.size} cells: "
+                f"the run lacks {len(missing)} of {len(self.header.cells)} cells: "
                 f"{', '.join(map(str, missing))}"
             )
 

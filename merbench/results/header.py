@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,8 @@ class TableHeader:
         shown_as: label -> how tables call the method, where that is not its label.
         seen: noise -> labels of the methods that met it in training.
         noised_as_absent: labels of the methods that take a noised modality for an absent one.
+        imported: labels of the methods that were predicted elsewhere.
+        seeds_of: label -> its seeds, for the methods that were not to have every seed.
     """
 
     corpus: str
@@ -55,6 +58,8 @@ class TableHeader:
     shown_as: dict[str, str] = field(default_factory=dict)
     seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     noised_as_absent: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
+    seeds_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> str:
@@ -68,7 +73,47 @@ class TableHeader:
             CellKey(method, fold, seed)
             for method in self.methods
             for fold in self.folds
-            for seed in self.seeds
+            for seed in self.seeds_of.get(method, self.seeds)
+        )
+
+    def with_imports(self, imports: Mapping[str, Sequence[int]]) -> TableHeader:
+        """Return the header with methods after its own that were predicted elsewhere.
+
+        Each brings seeds of its own; tables call it imported, for no one here saw it trained.
+
+        Args:
+            imports: label -> seeds.
+        """
+        if not imports:
+            return self
+        more = sorted({seed for own in imports.values() for seed in own} - {*self.seeds})
+        seeds = (*self.seeds, *more)
+        held = dict.fromkeys(self.methods, self.seeds) | {
+            label: tuple(seed for seed in seeds if seed in own) for label, own in imports.items()
+        }
+        return replace(
+            self,
+            methods=(*self.methods, *imports),
+            seeds=seeds,
+            shown_as={**self.shown_as, **{label: f"{label} (imported)" for label in imports}},
+            imported=tuple(imports),
+            seeds_of={label: own for label, own in held.items() if own != seeds},
+        )
+
+    def without_imports(self, seeds: Sequence[int]) -> TableHeader:
+        """Return the header as it was before `with_imports`.
+
+        Args:
+            seeds: of the run's own suite.
+        """
+        own = tuple(label for label in self.methods if label not in self.imported)
+        return replace(
+            self,
+            methods=own,
+            seeds=tuple(seeds),
+            shown_as={label: name for label, name in self.shown_as.items() if label in own},
+            imported=(),
+            seeds_of={},
         )
 
     def to_metadata(self) -> dict[bytes, bytes]:
@@ -114,4 +159,6 @@ class TableHeader:
             shown_as=content.get("shown_as", {}),
             seen={noise: tuple(methods) for noise, methods in content.get("seen", {}).items()},
             noised_as_absent=tuple(content.get("noised_as_absent", ())),
+            imported=tuple(content.get("imported", ())),
+            seeds_of={label: tuple(own) for label, own in content.get("seeds_of", {}).items()},
         )

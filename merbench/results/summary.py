@@ -142,6 +142,8 @@ def _told(confusion: Confusion, column: NoiseColumn) -> str:
     text = ""
     if column.noise in header.seen:
         text = f"; seen in training by {_join(seen) if seen else 'no method'}"
+        elsewhere = [header.shown_as.get(m, m) for m in header.imported]
+        text += f", not known of {_join(elsewhere)}" if elsewhere else ""
     return text + (f"; noised counts as absent for {_join(absent)}" if absent else "")
 
 

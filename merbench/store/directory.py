@@ -18,7 +18,7 @@ from merbench.store.folders import is_draft, remove_drafts
 
 RUN = "run.json"
 _LOCK = ".lock"
-_FOLDERS = ("cells", "stages", "report")
+_FOLDERS = ("cells", "stages", "imports", "report")
 _FILES = (RUN, PREDICTIONS, RESULTS, CELLS, CURVES)
 
 

@@ -16,6 +16,7 @@ from merbench.store.folders import new_folder, read_record, remove_drafts, write
 
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.safetensors"
+NORMALISER = "normaliser.safetensors"
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -39,9 +40,14 @@ class Store:
         """One folder for each trained stage that several cells use."""
         return self.root / "stages"
 
+    @property
+    def imports(self) -> Path:
+        """One file for each method whose predictions came from elsewhere."""
+        return self.root / "imports"
+
     def clean(self) -> None:
         """Remove what an interrupted run left half written."""
-        for parent in (self.root, self.cells, self.stages):
+        for parent in (self.root, self.cells, self.stages, self.imports):
             if parent.is_dir():
                 remove_drafts(parent)
 
@@ -66,8 +72,9 @@ class Store:
         record: Mapping[str, Any],
         weights: Arrays,
         predictions: CellPredictions,
+        normaliser: Arrays | None = None,
     ) -> None:
-        """Store a cell: record, weights and predictions."""
+        """Store a cell: record, weights, predictions, and what features were normalised by."""
         arrays: dict[str, NDArray[Any]] = {
             "utterances": predictions.utterances,
             "labels": predictions.labels,
@@ -78,6 +85,8 @@ class Store:
         with new_folder(self.cells / folder_name) as folder:
             _save(folder / WEIGHTS, weights)
             _save(folder / PREDICTIONS, arrays)
+            if normaliser is not None:
+                _save(folder / NORMALISER, normaliser)
             write_record(
                 folder,
                 {
@@ -109,6 +118,11 @@ class Store:
     def cell_weights(self, folder_name: str) -> dict[str, NDArray[Any]]:
         """Read what a cell has learnt."""
         return load_file(self.cells / folder_name / WEIGHTS)
+
+    def cell_normaliser(self, folder_name: str) -> dict[str, NDArray[Any]] | None:
+        """Read `modality/keep`, `modality/mean` and `modality/sd`, None where they are not kept."""
+        path = self.cells / folder_name / NORMALISER
+        return load_file(path) if path.is_file() else None
 
 
 def _save(path: Path, arrays: Arrays) -> None:

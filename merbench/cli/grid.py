@@ -1,0 +1,125 @@
+"""`merbench grid`: corrupted features for use outside, and predictions made there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from merbench.cli.options import SuiteChoice
+from merbench.cli.run import print_tables
+from merbench.exchange.export import export_grid
+from merbench.exchange.importing import import_predictions
+from merbench.execution.plan import Plan, make_plan
+from merbench.suite.load import load_suite
+
+
+@click.group()
+def grid() -> None:
+    """Take the frozen corrupted features of a suite outside, and score predictions made there."""
+
+
+@grid.command("export")
+@click.argument("suite")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--corpus", help="READER:PATH, PATH, or synthetic.")
+@click.option("--folds", metavar="1,2", help="Only these folds.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Change any field of the suite (repeatable; value in YAML).",
+)
+@click.option("--force", is_flag=True, help="Replace the export that is in the folder.")
+def export_command(
+    *,
+    suite: str,
+    out: Path,
+    corpus: str | None,
+    folds: str | None,
+    settings: tuple[str, ...],
+    force: bool,
+) -> None:
+    r"""Write normalised features of SUITE: training and validation, and test under every noise.
+
+    Each distinct input of a modality is written once; conditions.csv says which of them a
+    condition shows. Test labels are left out. All of it opens with numpy alone.
+
+    \b
+    merbench grid export quick --out exported
+    """
+    written = export_grid(_plan(suite, corpus, folds, settings), out, replace=force)
+    click.echo(
+        f"{out}: {written.conditions} conditions from {written.inputs} inputs in "
+        f"{written.folds} fold{'s' * (written.folds != 1)}, {written.size / 1e6:.1f} MB",
+        err=True,
+    )
+
+
+@grid.command("import")
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option("--suite", required=True, help="The suite that was exported.")
+@click.option("--as", "label", required=True, metavar="LABEL", help="What tables call the method.")
+@click.option(
+    "--run", "root", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
+)
+@click.option("--corpus", help="READER:PATH, PATH, or synthetic.")
+@click.option("--folds", metavar="1,2", help="Only these folds.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Change any field of the suite (repeatable; value in YAML).",
+)
+@click.option("--replace", is_flag=True, help="Replace what this label was before.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def import_command(
+    *,
+    predictions: Path,
+    suite: str,
+    label: str,
+    root: Path | None,
+    corpus: str | None,
+    folds: str | None,
+    settings: tuple[str, ...],
+    replace: bool,
+    as_json: bool,
+) -> None:
+    r"""Check PREDICTIONS (CSV or Parquet), score them, and add them to a run as a method.
+
+    Columns: utterance, condition, prediction, and where wanted fold, seed, and p_<class> for every
+    class. All that is wrong is said, by row, and then nothing is written.
+
+    \b
+    merbench grid import mine.csv --suite quick --as mine
+    """
+    plan = _plan(suite, corpus, folds, settings)
+    target = root or Path("runs") / plan.suite.name
+    outcome = import_predictions(plan, predictions, label, target, replace=replace)
+    record = outcome.record
+    if as_json:
+        found = {
+            "run": str(outcome.root),
+            "label": record.label,
+            "rows": record.rows,
+            "folds": [fold.name for fold in plan.folds],
+            "seeds": list(record.seeds),
+            "tables": outcome.tables,
+        }
+        click.echo(json.dumps(found, indent=1))
+        return
+    click.echo(f"{record.rows} predictions as {label!r} in {outcome.root}", err=True)
+    if outcome.tables:
+        print_tables(outcome.root, Console(), plan.suite.metrics, partial=True)
+    else:
+        click.echo("the run has no tables yet: they follow with `merbench run`", err=True)
+
+
+def _plan(suite: str, corpus: str | None, folds: str | None, settings: tuple[str, ...]) -> Plan:
+    choice = SuiteChoice.parse(suite, corpus, None, folds, None, settings)
+    loaded = load_suite(choice.suite, choice.settings, corpus=choice.corpus, folds=choice.folds)
+    return make_plan(loaded)

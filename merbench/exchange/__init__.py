@@ -1,0 +1,1 @@
+"""Exchange with the world outside: grids go out, predictions come in, trained cells are applied."""

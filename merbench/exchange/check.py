@@ -1,0 +1,163 @@
+"""Checking predictions made elsewhere: everything that is wrong is said, by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merbench.errors import ConfigError
+from merbench.exchange.columns import Columns, choose_columns
+from merbench.exchange.frame import Frame
+from merbench.exchange.problems import SHOWN, RowProblems
+from merbench.exchange.reader import BLANK, CodedRows, RowReader, coded
+from merbench.exchange.rows import PredictionsFile
+from merbench.results.tables import CellPredictions
+
+_MOST_SLOTS = 1 << 30
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Predictions that are complete and sound.
+
+    Attributes:
+        rows: how many.
+        cells: in the order fold, seed.
+    """
+
+    rows: int
+    cells: tuple[CellPredictions, ...]
+
+
+def check(file: PredictionsFile, frame: Frame, label: str) -> Checked:
+    """Read predictions and fit them into the frame.
+
+    Args:
+        file: opened.
+        frame: what has to be there.
+        label: what the method is to be called.
+
+    Raises:
+        ConfigError: everything that is wrong.
+    """
+    columns = choose_columns(str(file.path), file.columns, frame.corpus.classes)
+    problems = RowProblems(str(file.path), file.place)
+    read = _read(file, frame, columns, problems)
+    malformed = sorted(file.malformed.items())
+    for line, text in malformed[:SHOWN]:
+        problems.say(f"line {line}: {text}")
+    if len(malformed) > SHOWN:
+        problems.say(f"{len(malformed)} lines in all have too few or too many cells")
+    if not len(read.slots):
+        problems.say("no rows; expected one for each test utterance and condition")
+        problems.raise_any()
+    seeds = np.unique(read.seeds[(read.slots != BLANK) & (read.seeds >= 0)])
+    if len(seeds) * frame.starts[-1] > _MOST_SLOTS:
+        problems.say(f"column 'seed' has {len(seeds)} different values; expected a few seeds")
+        problems.raise_any()
+    rows = _rows_of_slots(read, frame, seeds, problems)
+    _note_missing(rows, frame, seeds, problems)
+    problems.raise_any()
+    return Checked(int((read.slots != BLANK).sum()), tuple(_cells(rows, read, frame, seeds, label)))
+
+
+def _read(
+    file: PredictionsFile, frame: Frame, columns: Columns, problems: RowProblems
+) -> CodedRows:
+    reader = RowReader(frame, columns, problems)
+    parts: list[CodedRows] = []
+    methods: set[str] = set()
+    for block in file.blocks():
+        if "method" in block.columns:
+            methods.update(coded(block, "method").texts)
+        parts.append(reader.read(block))
+    if len(methods - {""}) > 1:
+        raise ConfigError(
+            f"{file.path}, column 'method': holds predictions of {len(methods)} methods "
+            f"({', '.join(sorted(methods)[:SHOWN])}); expected those of one\nnothing was imported"
+        )
+    given = [part.probabilities is not None for part in parts]
+    if any(given) and not all(given):
+        problems.say("some rows have probabilities and some have none; expected all or none")
+    halves = [part.probabilities for part in parts if part.probabilities is not None]
+    none = np.empty(0, np.int64)
+    return CodedRows(
+        np.concatenate([none, *(part.slots for part in parts)]),
+        np.concatenate([none, *(part.seeds for part in parts)]),
+        np.concatenate([none.astype(np.int16), *(part.predictions for part in parts)]),
+        np.concatenate(halves) if given and all(given) else None,
+    )
+
+
+def _rows_of_slots(
+    read: CodedRows, frame: Frame, seeds: NDArray[np.int64], problems: RowProblems
+) -> NDArray[np.int64]:
+    """Return (seeds, slots) the first row that fills each slot, -1 where none does."""
+    total = int(frame.starts[-1])
+    found = np.full(len(seeds) * total, -1, np.int64)
+    placed = np.flatnonzero((read.slots >= 0) & (read.seeds >= 0))
+    slots = read.slots[placed] + np.searchsorted(seeds, read.seeds[placed]) * total
+    # The last one written stays, so from the last row to the first.
+    found[slots[::-1]] = placed[::-1]
+    again = found[slots] != placed
+    twice = placed[again]
+    problems.add(
+        "duplicate",
+        "",
+        twice,
+        lambda n: (
+            f"{frame.describe(int(slots[again][n]) % total)}, seed {read.seeds[twice[n]]}, stands "
+            f"in {problems.place(int(found[slots[again][n]]))} already; expected once"
+        ),
+    )
+    return found.reshape(len(seeds), total)
+
+
+def _note_missing(
+    rows: NDArray[np.int64], frame: Frame, seeds: NDArray[np.int64], problems: RowProblems
+) -> None:
+    for of_seed, seed in zip(rows, seeds.tolist(), strict=True):
+        for fold, name in enumerate(frame.folds):
+            start, end = frame.starts[fold], frame.starts[fold + 1]
+            missing = np.flatnonzero(of_seed[start:end] < 0) + start
+            if not len(missing):
+                continue
+            where = f"fold {name}, seed {seed}"
+            if len(missing) == end - start:
+                problems.say(f"{where}: no prediction at all; expected {end - start}")
+                continue
+            first = "; ".join(frame.describe(int(slot)) for slot in missing[:SHOWN])
+            problems.say(
+                f"{where}: {len(missing)} of {end - start} predictions are missing, first: {first}"
+            )
+
+
+def _cells(
+    rows: NDArray[np.int64],
+    read: CodedRows,
+    frame: Frame,
+    seeds: NDArray[np.int64],
+    label: str,
+) -> Sequence[CellPredictions]:
+    cells = []
+    for fold, (name, test) in enumerate(zip(frame.folds, frame.tests, strict=True)):
+        for of_seed, seed in zip(rows, seeds.tolist(), strict=True):
+            chosen = of_seed[frame.starts[fold] : frame.starts[fold + 1]]
+            shape = (frame.count, len(test))
+            cells.append(
+                CellPredictions(
+                    method=label,
+                    fold=name,
+                    seed=seed,
+                    utterances=test.astype(np.int32),
+                    labels=frame.corpus.labels[test].astype(np.int16),
+                    predictions=read.predictions[chosen].reshape(shape),
+                    probabilities=None
+                    if read.probabilities is None
+                    else read.probabilities[chosen].reshape(*shape, -1),
+                )
+            )
+    return cells
