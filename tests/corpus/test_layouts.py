@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merbench.corpus.corpus import Corpus, Modality, PredefinedFold
-from merbench.corpus.layouts import write_corpus
+from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus
 from merbench.errors import ConfigError, CorpusError
 from tests.corpus.tables import write
@@ -172,7 +172,7 @@ def test_a_corpus_is_replaced_only_on_request(synthetic, tmp_path):
     with pytest.raises(ConfigError, match="not empty"):
         write_corpus(synthetic, folder, "mmin")
     write_corpus(synthetic, folder, "mmin", replace=True)
-    assert sorted(p.name for p in folder.iterdir()) == ["A", "L", "V", "target"]
+    assert sorted(p.name for p in folder.iterdir()) == ["A", "L", "V", "corpus.json", "target"]
     assert [p.name for p in tmp_path.iterdir()] == ["corpus"]
 
 

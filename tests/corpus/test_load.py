@@ -52,7 +52,9 @@ def test_a_wrong_specification_is_explained(spec, words):
 def test_a_path_that_leads_nowhere_or_to_no_corpus_is_named(tmp_path):
     with pytest.raises(CorpusError, match=r"nowhere: no such file.*READER:PATH"):
         parse_spec("nowhere")
-    with pytest.raises(CorpusError, match=r"no reader recognises.*mmin, synthetic, table"):
+    with pytest.raises(
+        CorpusError, match=r"no reader recognises.*mmin, mmsa, native, npy_dir, synthetic, table"
+    ):
         parse_spec(tmp_path)
 
 
