@@ -181,6 +181,7 @@ def spoilt(part, **fields):
         (spoilt("test", audio=np.zeros((3, 5, 4))), ("test", "'audio' has 3 utterances", "has 2")),
         (spoilt("test", audio=np.zeros((2, 5, 9))), ("'audio' has 4 and 9 columns",)),
         (spoilt("test", audio=np.zeros(2)), ("'audio' has shape (2,)", "(N, T, D)")),
+        (spoilt("test", audio=np.zeros((2, 5, 0))), ("shape (2, 5, 0)", "one column")),
         (spoilt("test", audio=[[1.0], [2.0]]), ("test", "'audio'", "one array of numbers")),
         (
             spoilt("test", audio=np.array([np.ones(3), np.ones((2, 3))], dtype=object)),

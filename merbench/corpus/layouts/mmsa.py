@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.corpus.layouts.table import rows
 from merbench.corpus.problems import ProblemError
-from merbench.corpus.readers.mmsa import FIELDS, LENGTHS, PARTS, PICKLE
+from merbench.corpus.readers.mmsa import FIELDS, PICKLE
+from merbench.corpus.readers.mmsa_split import LENGTHS, PARTS
 from merbench.corpus.side import SIDE, write_side
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
@@ -19,16 +18,22 @@ from merbench.corpus.labels import Column, read_labels
 from merbench.corpus.pickles import read_pickle
 from merbench.corpus.problems import ProblemError, Problems
 from merbench.corpus.readers.base import PathConfig, Reader
+from merbench.corpus.readers.mmsa_split import (
+    PARTS,
+    Split,
+    array_of,
+    frame_counts,
+    place,
+    read_splits,
+    texts,
+)
 from merbench.corpus.side import read_side
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 PICKLE = "corpus.pkl"
-PARTS = ("train", "valid", "test")
 FIELDS = ("audio", "vision", "text")
-LENGTHS = "_lengths"
 LABELS = ("annotations", "classification_labels", "regression_labels")
 CLIP = "$_$"
-AnyArray = NDArray[Any]
 
 
 class Bins(Config):
@@ -77,15 +82,6 @@ class MmsaConfig(PathConfig):
     )
 
 
-@dataclass(frozen=True)
-class _Split:
-    """One part of the pickle: `title` says where it is."""
-
-    title: str
-    fields: Mapping[str, Any]
-    ids: list[str]
-
-
 class MmsaReader(Reader[MmsaConfig]):
     """Reads the pickle `{train, valid, test} -> {text, audio, vision, id, labels}` of MMSA.
 
@@ -123,11 +119,11 @@ class MmsaReader(Reader[MmsaConfig]):
         path = _pickle_file(config)
         side = read_side(path.with_suffix(".json"))
         config = side.fill(config)
-        splits = _splits(path, read_pickle(path), problems)
+        splits = read_splits(path, read_pickle(path), problems)
         problems.settle()
         title = f"{path}, field 'id'"
         every = Column(
-            title, [name for s in splits for name in s.ids], partial(_place, splits, "id")
+            title, [name for s in splits for name in s.ids], partial(place, splits, "id")
         )
         for problem in (*every.empty(), *every.duplicates()):
             problems.add(problem)
@@ -171,62 +167,8 @@ def _pickle_file(config: PathConfig) -> Path:
     return path
 
 
-def _splits(path: Path, content: Any, problems: Problems) -> list[_Split]:
-    if not isinstance(content, dict) or not any(part in content for part in PARTS):
-        found = (
-            ", ".join(map(repr, content)) if isinstance(content, dict) else type(content).__name__
-        )
-        raise ProblemError(
-            "missing entry", f"{path}: expected a dict of {', '.join(PARTS)}, found {found:.200}"
-        )
-    for part in content:
-        if part not in PARTS:
-            what = f"{path}: unknown part {part!r}; {did_you_mean(str(part), PARTS)}"
-            problems.add(ProblemError("unknown part", what))
-    splits = []
-    for part in (p for p in PARTS if p in content):
-        fields, title = content[part], f"{path}, {part}"
-        with problems.part(title):
-            if not isinstance(fields, dict):
-                found = type(fields).__name__
-                raise ProblemError("missing entry", f"expected a dict of fields, found {found}")
-            splits.append(_Split(title, fields, _texts("id", fields)))
-    return splits
-
-
-def _texts(field: str, fields: Mapping[str, Any]) -> list[str]:
-    """Return a field as text: an array or list of str, bytes or numbers."""
-    if field not in fields:
-        raise ProblemError(
-            "missing entry", f"no field {field!r}; {did_you_mean(field, map(str, fields))}"
-        )
-    values = fields[field]
-    if isinstance(values, np.ndarray):
-        values = values.reshape(-1).tolist() if values.ndim <= 2 else None
-    if not isinstance(values, list | tuple):
-        raise ProblemError("shape", f"field {field!r}: expected a list, one entry an utterance")
-    found = []
-    for row, value in enumerate(values):
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            what = f"field {field!r}, entry {row}: expected text or a number"
-            raise ProblemError("object array", f"{what}, found {type(value).__name__}")
-        found.append(str(value))
-    return found
-
-
-def _place(splits: Sequence[_Split], field: str, row: int) -> str:
-    """Say where an utterance stands in the pickle."""
-    for split in splits:
-        if row < len(split.ids):
-            return f"{split.title}, entry {row} of {field!r}"
-        row -= len(split.ids)
-    raise IndexError(row)
-
-
 def _label_column(
-    path: Path, splits: Sequence[_Split], config: MmsaConfig, problems: Problems
+    path: Path, splits: Sequence[Split], config: MmsaConfig, problems: Problems
 ) -> Column:
     there = [f for f in LABELS if any(f in split.fields for split in splits)]
     field: str = "regression_labels" if config.bin else config.labels or (there or [LABELS[1]])[0]
@@ -234,12 +176,12 @@ def _label_column(
     for split in splits:
         found: list[str] = []
         with problems.part(split.title):
-            found = _texts(field, split.fields)
+            found = texts(field, split.fields)
             if len(found) != len(split.ids):
                 what = f"field {field!r} has {len(found)} entries, 'id' has {len(split.ids)}"
                 raise ProblemError("count", what)
         cells += found if len(found) == len(split.ids) else ["?"] * len(split.ids)
-    column = Column(f"{path}, field {field!r}", cells, partial(_place, splits, field))
+    column = Column(f"{path}, field {field!r}", cells, partial(place, splits, field))
     return column if config.bin is None else _binned(column, config.bin, problems)
 
 
@@ -258,7 +200,7 @@ def _binned(column: Column, bins: Bins, problems: Problems) -> Column:
     return Column(column.title, names, column.place)
 
 
-def _fields(path: Path, splits: Sequence[_Split], config: MmsaConfig) -> list[str]:
+def _fields(path: Path, splits: Sequence[Split], config: MmsaConfig) -> list[str]:
     there = [f for f in FIELDS if all(f in split.fields for split in splits)]
     names = [_name(field, config) for field in there]
     for setting, wanted in (("modalities", config.modalities or ()), ("kinds", config.kinds)):
@@ -292,29 +234,30 @@ def _in_order(modalities: list[Modality], order: Sequence[str] | None) -> tuple[
 
 def _modality(
     field: str,
-    splits: Sequence[_Split],
+    splits: Sequence[Split],
     config: MmsaConfig,
     utterances: Sequence[str],
     problems: Problems,
 ) -> Modality:
     name = _name(field, config)
-    values, lengths = [], []
+    values: list[NDArray[Any]] = []
+    lengths: list[NDArray[np.int64]] = []
     for split in splits:
         part = split.title.rpartition(", ")[2]
         with problems.part(part) as inner:
-            array = _numbers(field, split)
-            counted = _lengths(field, split, array, inner)
+            array = array_of(field, split)
+            counted = frame_counts(field, split, array, inner)
             frames = array[:, None] if array.ndim == 2 else array
             values.append(frames[np.arange(frames.shape[1]) < counted[:, None]])
             lengths.append(counted)
     problems.settle()
-    widths = {array.shape[1] for array in values if array.size}
+    widths = {array.shape[1] for array in values if len(array)}
     if len(widths) > 1:
         what = f"field {field!r} has {' and '.join(map(str, sorted(widths)))} columns in its parts"
         raise ProblemError("width", f"{what}; expected one width")
     width = max(widths, default=0)
     # An empty part may have forgotten its width.
-    frames = np.concatenate([a if a.size else np.empty((len(a), width), a.dtype) for a in values])
+    frames = np.concatenate([a if len(a) else np.empty((0, width), a.dtype) for a in values])
     with np.errstate(over="ignore"):
         frames = frames.astype(np.float32)
     if config.infinite == "nan":
@@ -332,53 +275,8 @@ def _modality(
     )
 
 
-def _numbers(field: str, split: _Split) -> AnyArray:
-    array = split.fields[field]
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        what = f"of {array.dtype}" if isinstance(array, np.ndarray) else "of objects"
-        raise ProblemError(
-            "object array",
-            f"field {field!r}: expected one array of numbers, (N, T, D) or (N, D), found a list or "
-            f"array {what}; pad sequences with zeros and say {field}{LENGTHS}",
-        )
-    if array.ndim not in (2, 3) and not (array.size == 0 and not split.ids):
-        raise ProblemError(
-            "shape", f"field {field!r} has shape {array.shape}, expected (N, T, D) or (N, D)"
-        )
-    if len(array) != len(split.ids):
-        what = f"field {field!r} has {len(array)} utterances, 'id' has {len(split.ids)}"
-        raise ProblemError("count", what)
-    return array if array.ndim > 1 else array.reshape(0, 0)
-
-
-def _lengths(field: str, split: _Split, array: AnyArray, problems: Problems) -> NDArray[np.int64]:
-    """Return how many frames of each utterance count."""
-    if array.ndim == 2:
-        return np.ones(len(array), np.int64)
-    longest = array.shape[1]
-    if field + LENGTHS not in split.fields:
-        filled = (array != 0).any(axis=2)
-        last = longest - filled[:, ::-1].argmax(axis=1)
-        return np.where(filled.any(axis=1), last, 0).astype(np.int64)
-    cells = _texts(field + LENGTHS, split.fields)
-    if len(cells) != len(array):
-        what = f"field {field + LENGTHS!r} has {len(cells)} entries, {field!r} has {len(array)}"
-        raise ProblemError("count", what)
-    wrong = [
-        ProblemError(
-            "length",
-            f"field {field + LENGTHS!r}, entry {row} is {cell}; {field!r} has room for 0 to "
-            f"{longest} frames",
-        )
-        for row, cell in enumerate(cells)
-        if not (cell.isdecimal() and len(cell) < 10 and int(cell) <= longest)
-    ]
-    problems.fail(wrong)
-    return np.array([int(cell) for cell in cells], np.int64)
-
-
 def _groups(
-    splits: Sequence[_Split], utterances: Sequence[str], ids: str | None, problems: Problems
+    splits: Sequence[Split], utterances: Sequence[str], ids: str | None, problems: Problems
 ) -> dict[str, NDArray[np.str_]]:
     groups: dict[str, NDArray[np.str_]] = {}
     if utterances and all(CLIP in name for name in utterances):
@@ -386,7 +284,7 @@ def _groups(
     groups |= groups_from_ids(utterances, ids, problems)
     for grouping in GROUPINGS:
         if all(grouping in split.fields for split in splits):
-            cells = [cell for split in splits for cell in _texts(grouping, split.fields)]
+            cells = [cell for split in splits for cell in texts(grouping, split.fields)]
             if len(cells) != len(utterances):
                 what = f"field {grouping!r} has {len(cells)} entries for {len(utterances)} ids"
                 raise ProblemError("count", what)
@@ -394,7 +292,7 @@ def _groups(
     return groups
 
 
-def _predefined(splits: Sequence[_Split]) -> tuple[PredefinedFold, ...]:
+def _predefined(splits: Sequence[Split]) -> tuple[PredefinedFold, ...]:
     parts = {part: np.empty(0, np.int64) for part in PARTS}
     start = 0
     for split in splits:
