@@ -247,6 +247,10 @@ def _thaw(value: Any, done: dict[int, tuple[Any, Any]]) -> Any:
     """
     if isinstance(value, _Allowed | _Dtype):
         raise _RefusedError("a function or type in the place of data")
+    if isinstance(value, dict | set | frozenset) and any(
+        isinstance(item, _Allowed | _Dtype | _Array) for item in value
+    ):
+        raise _RefusedError("an array, function or type as a key or in a set")
     if isinstance(value, _Array):
         return _thaw(value.content, done) if isinstance(value.content, list) else value.content
     if not isinstance(value, dict | list | tuple):

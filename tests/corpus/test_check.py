@@ -81,6 +81,19 @@ def test_continuous_labels_and_ids_that_do_not_match_are_all_said(tmp_path):
     assert [text.split("'")[1] for text in said(report, "ids pattern")] == ["u1", "u3", "u5"]
 
 
+def test_an_index_without_labels_does_not_hide_what_is_wrong_with_the_features(tmp_path):
+    arrays = features()
+    arrays["prosody"][3, 1] = np.inf
+    arrays["txet_lengths"] = np.ones(6, int)
+    report = check(write(tmp_path, arrays, header=("utterance", "labels", "speaker")))
+    assert [problem.kind for problem in report.problems] == [
+        "missing column",
+        "unknown array",
+        "infinite value",
+    ]
+    assert "row 3" in report.problems[2].text
+
+
 def test_missing_files_are_all_said(tmp_path):
     (tmp_path / "c").mkdir()
     assert len(said(check(f"table:{tmp_path / 'c'}"), "missing file")) == 2

@@ -67,6 +67,22 @@ def test_a_folder_with_two_layouts_asks_which(tmp_path):
         parse_spec(folder)
 
 
+def test_each_new_layout_beside_a_table_asks_which(tmp_path):
+    folder = write(tmp_path)
+    for name in ("audio", "text"):
+        (folder / name).mkdir()
+        (folder / name / "u0.npy").touch()
+    with pytest.raises(CorpusError, match=r"npy_dir and table recognise this.*npy_dir:"):
+        parse_spec(folder)
+    (folder / "corpus.pkl").touch()
+    for name in ("manifest.json", "index.parquet"):
+        (folder / name).touch()
+    assert recognised_by(folder) == ("mmsa", "native", "npy_dir", "table")
+    (folder / "features.npz").unlink()
+    assert recognised_by(folder / "corpus.pkl") == ("mmsa",)
+    assert recognised_by(folder / "index.csv") == ()
+
+
 def test_settings_are_checked_and_belong_to_their_reader():
     assert len(load_corpus("synthetic", utterances=40)) == 40
     with pytest.raises(ConfigError, match="no setting 'sed'; did you mean 'seed'"):

@@ -224,6 +224,7 @@ def _agreed_labels(
                     )
                     problems.add(ProblemError("label at odds", what))
     if not label_of:
+        problems.settle()
         raise ProblemError("no value", f"{folder / TARGET}: no fold has any utterance")
     return label_of
 
