@@ -23,7 +23,7 @@ _settings = click.option(
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting of the reader (repeatable; value in YAML): --set ids='(?P<speaker>..)_.*'",
+    help="A setting of the reader (repeatable; value in YAML): --set 'classes=[sad, happy]'.",
 )
 
 
@@ -84,7 +84,7 @@ def check_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> int
 @_settings
 @click.option("--force", is_flag=True, help="Replace the corpus that is in the folder.")
 def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], force: bool) -> None:
-    r"""Write a corpus in another layout.
+    """Write a corpus in another layout.
 
     SPEC is READER:PATH, PATH (the reader is detected) or synthetic. The result is read back before
     it takes its place, and what the layout has no room for is said; a conversion that fails leaves
@@ -93,7 +93,7 @@ def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], for
     \b
     merbench data convert table:iemocap --out iemocap-native
     merbench data convert mmsa:aligned_50.pkl --set bin='{at: [0], names: [neg, pos]}' --out mosi
-    """
+    """  # noqa: D301  # click looks for the character, not for two
     options = _options(settings)
     corpus = load_corpus(spec, **options)
     ids = options.get("ids")

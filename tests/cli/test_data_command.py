@@ -143,6 +143,11 @@ def test_a_corpus_is_replaced_only_by_force(merbench, tmp_path):
     assert names(tmp_path / "o") == ["corpus.json", "face", "labels.csv", "prosody", "text"]
 
 
+def test_help_shows_examples_as_lines_of_their_own(merbench):
+    lines = merbench("data", "convert", "--help").out.splitlines()
+    assert "  merbench data convert table:iemocap --out iemocap-native" in lines
+
+
 def test_an_unknown_layout_is_refused(merbench, tmp_path):
     said = merbench("data", "convert", "synthetic", "--out", tmp_path / "o", "--layout", "nativ")
     assert said.code == 2

@@ -144,14 +144,14 @@ def _tell_of_strangers(
     folder: Path, files: Mapping[str, Files], index: Index, problems: Problems
 ) -> None:
     """Tell of ids without any file, and of files without an id."""
-    everything = sorted(set().union(*files.values()))
+    named = set(index.utterances)
+    unnamed = sorted(set().union(*files.values()) - named)
     for utterance in index.utterances:
         if utterance and not any(utterance in own for own in files.values()):
-            near = difflib.get_close_matches(utterance, everything, n=1)
+            near = difflib.get_close_matches(utterance, unnamed, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             what = f"utterance {utterance!r} has no {utterance}.npy in {', '.join(files)}{hint}"
             problems.add(ProblemError("missing file", f"{folder}: {what}"))
-    named = set(index.utterances)
     for name, own in files.items():
         more = sorted(set(own) - named)
         if more:
