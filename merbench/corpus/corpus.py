@@ -140,11 +140,12 @@ def _infinite(
     places = np.argwhere(np.isinf(values))
     owners = np.searchsorted(offsets, places[:, 0], side="right") - 1
     found = []
-    for owner in np.unique(owners).tolist():
-        columns = np.unique(places[owners == owner, 1]).tolist()
+    for owner, first in zip(
+        *(a.tolist() for a in np.unique(owners, return_index=True)), strict=True
+    ):
         who = f"row {owner}" if utterances is None else f"utterance {utterances[owner]!r}"
         what = (
-            f"modality {name!r}, {who}: infinite values (first in column {columns[0]}); "
+            f"modality {name!r}, {who}: infinite values (first in column {places[first, 1]}); "
             "expected finite numbers, or NaN where nothing is known"
         )
         found.append(ProblemError("infinite value", what))

@@ -21,6 +21,7 @@ from merbench.corpus.side import SIDE, read_side
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 LABELS = "labels.csv"
+_HINTS = 10
 Files = Mapping[str, Path]
 
 
@@ -146,12 +147,13 @@ def _tell_of_strangers(
     """Tell of ids without any file, and of files without an id."""
     named = set(index.utterances)
     unnamed = sorted(set().union(*files.values()) - named)
-    for utterance in index.utterances:
-        if utterance and not any(utterance in own for own in files.values()):
-            near = difflib.get_close_matches(utterance, unnamed, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            what = f"utterance {utterance!r} has no {utterance}.npy in {', '.join(files)}{hint}"
-            problems.add(ProblemError("missing file", f"{folder}: {what}"))
+    alone = [u for u in index.utterances if u and not any(u in own for own in files.values())]
+    for number, utterance in enumerate(alone):
+        # Comparing thousands of names with thousands would take minutes.
+        near = difflib.get_close_matches(utterance, unnamed, n=1) if number < _HINTS else []
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        what = f"utterance {utterance!r} has no {utterance}.npy in {', '.join(files)}{hint}"
+        problems.add(ProblemError("missing file", f"{folder}: {what}"))
     for name, own in files.items():
         more = sorted(set(own) - named)
         if more:
