@@ -23,7 +23,7 @@ _COMMANDS = {
     "runs": "List the runs under runs/, or remove them.",
     "predict": "Apply a trained method to another corpus.",
     "grid": "Take a suite's corrupted features outside, and bring predictions in.",
-    "data": "Describe and make corpora.",
+    "data": "Describe, check, convert and make corpora.",
 }
 
 
@@ -61,13 +61,13 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="merbench")
 def cli() -> None:
-    r"""Robustness benchmark for multimodal emotion recognition.
+    """Robustness benchmark for multimodal emotion recognition.
 
     \b
     merbench run quick                   train every method, print the tables
     merbench run SUITE --corpus table:DIR   the same on your corpus
     merbench report                      the page of the latest run
-    """
+    """  # noqa: D301  # click looks for the character, not for two
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

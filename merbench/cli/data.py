@@ -1,39 +1,108 @@
-"""`merbench data`: look at corpora and write them."""
+"""`merbench data`: look at corpora, check them and write them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from merbench.corpus.check import check_corpus
 from merbench.corpus.describe import CorpusFacts, describe
-from merbench.corpus.layouts import LAYOUTS, write_corpus
-from merbench.corpus.load import configure, load_corpus, read
+from merbench.corpus.layouts.write import LAYOUTS, write_corpus
+from merbench.corpus.load import configure, configured, load_corpus, read
 from merbench.corpus.readers.synthetic import SHAPES
+from merbench.suite.source import Source
+
+_settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the reader (repeatable; value in YAML): --set 'classes=[sad, happy]'.",
+)
 
 
 @click.group()
 def data() -> None:
-    """Look at corpora and write them."""
+    """Look at corpora, find what is wrong with them, and write them in other layouts."""
 
 
 @data.command("describe")
 @click.argument("spec")
+@_settings
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def describe_command(spec: str, *, as_json: bool) -> None:
+def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> None:
     """Show what is in a corpus.
 
     SPEC is READER:PATH, PATH (the reader is detected) or synthetic.
     """
-    facts = describe(load_corpus(spec))
+    facts = describe(load_corpus(spec, **_options(settings)))
     if as_json:
         click.echo(json.dumps(facts.to_json(), indent=2))
     else:
         _show(facts, Console())
+
+
+@data.command("check")
+@click.argument("spec")
+@_settings
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> int:
+    """Say everything that is wrong with a corpus, and what would be tidied.
+
+    SPEC is READER:PATH, PATH (the reader is detected) or synthetic. Unlike the other commands,
+    which stop at the first problem, this one reads on and lists all of them, one a line. The exit
+    code is 0 where there is no problem, else 2.
+    """
+    chosen = configured(spec, **_options(settings))
+    report = check_corpus(chosen.reader, chosen.config)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), indent=2))
+        return 2 if report.problems else 0
+    for problem in report.problems:
+        click.echo(problem.text)
+    for text in report.tidied:
+        click.echo(f"note: {text}")
+    if not report.problems:
+        click.echo(f"no problem found in {report.utterances} utterances of {report.corpus}")
+        return 0
+    counts = ", ".join(f"{kind} {count}" for kind, count in report.counts.items())
+    total = len(report.problems)
+    click.echo(f"{total} problem{'s' * (total != 1)} in {spec} ({counts})", err=True)
+    return 2
+
+
+@data.command("convert")
+@click.argument("spec")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--layout", type=click.Choice(sorted(LAYOUTS)), default="native", show_default=True)
+@_settings
+@click.option("--force", is_flag=True, help="Replace the corpus that is in the folder.")
+def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], force: bool) -> None:
+    """Write a corpus in another layout.
+
+    SPEC is READER:PATH, PATH (the reader is detected) or synthetic. The result is read back before
+    it takes its place, and what the layout has no room for is said; a conversion that fails leaves
+    nothing behind.
+
+    \b
+    merbench data convert table:iemocap --out iemocap-native
+    merbench data convert mmsa:aligned_50.pkl --set bin='{at: [0], names: [neg, pos]}' --out mosi
+    """  # noqa: D301  # click looks for the character, not for two
+    options = _options(settings)
+    corpus = load_corpus(spec, **options)
+    ids = options.get("ids")
+    lost = write_corpus(corpus, out, layout, ids=ids, replace=force)
+    click.echo(f"{len(corpus)} utterances in {layout}:{out}")
+    if not lost:
+        click.echo(f"read back with the same fingerprint {corpus.fingerprint[:12]}", err=True)
+    for what in lost:
+        click.echo(f"the {layout} layout does not keep {what}", err=True)
 
 
 @data.command()
@@ -51,6 +120,14 @@ def synth(
     corpus = read("synthetic", configure("synthetic", shape=shape, seed=seed, **size))
     write_corpus(corpus, out, layout, replace=force)
     click.echo(f"{len(corpus)} utterances in {layout}:{out}")
+
+
+def _options(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Read `name=value` with values in YAML."""
+    source = Source.parse("{}", "--set")
+    for setting in settings:
+        source = source.set(setting)
+    return dict(source.values)
 
 
 def _show(facts: CorpusFacts, console: Console) -> None:

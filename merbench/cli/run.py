@@ -62,7 +62,7 @@ def run_command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    r"""Train and evaluate every cell of SUITE that is not yet in the run.
+    """Train and evaluate every cell of SUITE that is not yet in the run.
 
     SUITE is a YAML file or the name of a shipped suite. A run that was interrupted goes on where
     it was; nothing is done twice.
@@ -71,7 +71,7 @@ def run_command(
     merbench run quick
     merbench run full_grid --jobs 4 --methods nmer,mmin
     merbench run ravdess --corpus table:path/to/ravdess
-    """
+    """  # noqa: D301  # click looks for the character, not for two
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     loaded = load_suite(
         choice.suite,

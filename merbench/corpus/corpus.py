@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from merbench.corpus.problems import ProblemError, Problems
 from merbench.errors import CorpusError
 
 Kind = Literal["vector", "tokens", "sequence"]
@@ -60,6 +62,9 @@ class Modality:
         values: NDArray[np.floating],
         offsets: NDArray[np.integer] | None = None,
         kind: Kind | None = None,
+        *,
+        utterances: Sequence[str] | None = None,
+        problems: Problems | None = None,
     ) -> Modality:
         """Check and normalise what a reader found.
 
@@ -67,31 +72,37 @@ class Modality:
         has one form. `kind` is inferred where it is not said: `vector` where no utterance has more
         than one frame, `tokens` by name (text, language, transcript), else `sequence`.
 
+        Args:
+            name: of the modality.
+            values: (sum of lengths, width) numbers.
+            offsets: (N + 1,), one frame an utterance where not given.
+            kind: inferred where not said.
+            utterances: N ids, to name them in errors.
+            problems: told of what is wrong; the first is raised where not given.
+
         Raises:
             CorpusError: wrong shape, infinite values, offsets that do not fit, or no value at all.
         """
+        problems = problems or Problems()
         values = np.asarray(values)
         if values.ndim != 2 or values.dtype.kind not in "fiu":
-            raise CorpusError(
+            raise ProblemError(
+                "shape",
                 f"modality {name!r}: expected a numeric array of shape (frames, width), "
-                f"found {values.dtype} of shape {values.shape}"
+                f"found {values.dtype} of shape {values.shape}",
             )
         if offsets is None:
             offsets = np.arange(len(values) + 1)
         starts: NDArray[np.int64] = np.asarray(offsets, np.int64)
-        if len(starts) < 1 or starts[0] != 0 or starts[-1] != len(values):
-            raise CorpusError(
-                f"modality {name!r}: offsets must run from 0 to the {len(values)} frames there are"
-            )
-        if (np.diff(starts) < 0).any():
-            raise CorpusError(f"modality {name!r}: offsets must not decrease")
-        values = np.ascontiguousarray(values, np.float32)
-        if np.isinf(values).any():
-            column = int(np.isinf(values).any(axis=0).argmax())
-            raise CorpusError(f"modality {name!r}: infinite values (first in column {column})")
+        problems.fail(_offset_problems(name, starts, len(values)))
+        # What is too large for float32 becomes infinite, and is found as such.
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(values, np.float32)
+        for problem in _infinite(name, values, starts, utterances):
+            problems.add(problem)
         values, starts = _drop_empty(values, starts)
         if not len(values):
-            raise CorpusError(f"modality {name!r} has no value for any utterance")
+            raise ProblemError("no value", f"modality {name!r} has no value for any utterance")
         if kind is None:
             if np.diff(starts).max() <= 1:
                 kind = "vector"
@@ -104,6 +115,41 @@ class Modality:
         if kind == "vector" and np.diff(starts).max() > 1:
             raise CorpusError(f"modality {name!r} is said to be a vector but has several frames")
         return cls(name, kind, values, starts)
+
+
+def _offset_problems(name: str, offsets: NDArray[np.int64], frames: int) -> list[ProblemError]:
+    found = []
+    if len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != frames:
+        what = f"modality {name!r}: offsets must run from 0 to the {frames} frames there are"
+        found.append(ProblemError("offsets", what))
+    for k in np.flatnonzero(np.diff(offsets) < 0).tolist():
+        what = f"entry {k + 1} is {offsets[k + 1]}, after {offsets[k]}"
+        found.append(
+            ProblemError("offsets", f"modality {name!r}: offsets must not decrease; {what}")
+        )
+    return found
+
+
+def _infinite(
+    name: str,
+    values: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    utterances: Sequence[str] | None,
+) -> list[ProblemError]:
+    """Return a problem for each utterance that has infinite values."""
+    places = np.argwhere(np.isinf(values))
+    owners = np.searchsorted(offsets, places[:, 0], side="right") - 1
+    found = []
+    for owner, first in zip(
+        *(a.tolist() for a in np.unique(owners, return_index=True)), strict=True
+    ):
+        who = f"row {owner}" if utterances is None else f"utterance {utterances[owner]!r}"
+        what = (
+            f"modality {name!r}, {who}: infinite values (first in column {places[first, 1]}); "
+            "expected finite numbers, or NaN where nothing is known"
+        )
+        found.append(ProblemError("infinite value", what))
+    return found
 
 
 def _drop_empty(

@@ -94,12 +94,13 @@ def describe(corpus: Corpus) -> CorpusFacts:
         len(corpus),
         dict(zip(corpus.classes, counts, strict=True)),
         {name: len(np.unique(column)) for name, column in corpus.groups.items()},
-        tuple(_modality_facts(modality) for modality in corpus.modalities),
+        tuple(describe_modality(modality) for modality in corpus.modalities),
         tuple(_scheme_facts(corpus, name, config) for name, config in SCHEMES.items()),
     )
 
 
-def _modality_facts(modality: Modality) -> ModalityFacts:
+def describe_modality(modality: Modality) -> ModalityFacts:
+    """Gather the facts of a modality."""
     lengths = modality.lengths[~modality.absent]
     nan = np.isnan(modality.values)
     lowest = np.fmin.reduce(modality.values, axis=0)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merbench.corpus.corpus import GROUPINGS
-from merbench.errors import ConfigError, CorpusError, did_you_mean
+from merbench.corpus.problems import ProblemError, Problems
+from merbench.errors import ConfigError, did_you_mean
 
 # IEMOCAP: Ses01F_impro01_M003 is the man of session 1, in the dialogue where the woman is tracked.
 # MSP-IMPROV: MSP-IMPROV-S01A-F03-S-FM01 is the woman of session 3, playing scenario S01A.
@@ -21,7 +22,7 @@ BUILT_IN = (
 
 
 def groups_from_ids(
-    utterances: Sequence[str], pattern: str | None = None
+    utterances: Sequence[str], pattern: str | None = None, problems: Problems | None = None
 ) -> dict[str, NDArray[np.str_]]:
     """Return the groupings that a pattern finds in the ids.
 
@@ -30,6 +31,7 @@ def groups_from_ids(
         pattern: a regular expression that matches whole ids, with named groups `speaker`,
             `session` or `dialogue`; where a name is spread over the id, `speaker2`, `speaker3`
             and so on are appended to it. Without one, IEMOCAP's and MSP-IMPROV's are tried.
+        problems: told of ids that do not match the pattern; the first is raised where not given.
 
     Returns:
         (N,) str per grouping; empty where no pattern is given and the built-in ones do not fit.
@@ -39,9 +41,9 @@ def groups_from_ids(
         CorpusError: an id does not match the pattern that was given.
     """
     if pattern is not None:
-        return _groups(utterances, _compiled(pattern), required=True)
+        return _groups(utterances, _compiled(pattern), problems or Problems())
     for known in BUILT_IN:
-        found = _groups(utterances, re.compile(known), required=False)
+        found = _groups(utterances, re.compile(known), None)
         if found:
             return found
     return {}
@@ -64,8 +66,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _groups(
-    utterances: Sequence[str], pattern: re.Pattern[str], *, required: bool
+    utterances: Sequence[str], pattern: re.Pattern[str], problems: Problems | None
 ) -> dict[str, NDArray[np.str_]]:
+    """Match all ids; without `problems`, one that does not fit ends it, and nothing is found."""
     parts = {
         grouping: sorted(name for name in pattern.groupindex if name.rstrip("23456789") == grouping)
         for grouping in GROUPINGS
@@ -73,14 +76,17 @@ def _groups(
     columns: dict[str, list[str]] = {grouping: [] for grouping in GROUPINGS if parts[grouping]}
     for utterance in utterances:
         match = pattern.fullmatch(utterance)
-        if match is None:
-            if not required:
-                return {}
-            raise CorpusError(f"ids: utterance {utterance!r} does not match {pattern.pattern!r}")
+        if match is None and problems is None:
+            return {}
+        if match is None and problems is not None:
+            what = f"ids: utterance {utterance!r} does not match {pattern.pattern!r}"
+            problems.add(ProblemError("ids pattern", what))
         for grouping, names in columns.items():
-            names.append("".join(match[part] or "" for part in parts[grouping]))
-    for grouping, names in columns.items():
-        if "" in names:
-            utterance = utterances[names.index("")]
-            raise CorpusError(f"ids: {pattern.pattern!r} finds no {grouping} in {utterance!r}")
+            name = "".join(match[part] or "" for part in parts[grouping]) if match else "?"
+            if not name and problems is None:
+                return {}
+            if not name and problems is not None:
+                what = f"ids: {pattern.pattern!r} finds no {grouping} in {utterance!r}"
+                problems.add(ProblemError("ids pattern", what))
+            names.append(name)
     return {grouping: np.array(names) for grouping, names in columns.items()}

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from merbench.corpus.corpus import GROUPINGS, PredefinedFold
+from merbench.corpus.corpus import GROUPINGS, Kind, PredefinedFold
+from merbench.corpus.ids import groups_from_ids
+from merbench.corpus.labels import Column, read_labels
+from merbench.corpus.problems import ProblemError, Problems
+from merbench.corpus.readers.base import PathConfig
+from merbench.corpus.side import SideFile
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 Role = Literal["utterance", "label", "speaker", "session", "dialogue", "split"]
@@ -26,6 +32,25 @@ PART_OF_SPLIT = {
 }
 
 
+class IndexConfig(PathConfig):
+    """Settings of a reader whose layout has an index."""
+
+    kinds: dict[str, Kind] = Field(
+        {}, description="kind of a modality, where shape and name do not tell: {speech: tokens}"
+    )
+    columns: dict[Role, str] = Field(
+        {}, description="index columns that go by another name: {label: emotion}"
+    )
+    ids: str | None = Field(
+        None,
+        description="regular expression on the ids, its groups named speaker, session, dialogue; "
+        "fills in for columns that are not there",
+    )
+    classes: tuple[str, ...] | None = Field(
+        None, strict=False, description="order of the classes; sorted where not said"
+    )
+
+
 @dataclass(frozen=True)
 class Index:
     """What an index says.
@@ -34,8 +59,9 @@ class Index:
         utterances: N ids.
         labels: (N,) int64 positions in `classes`.
         classes: class names.
-        groups: (N,) str for each of speaker, session and dialogue that has a column.
+        groups: (N,) str for each of speaker, session and dialogue that is known.
         predefined: one fold where there is a `split` column, else none.
+        rows: how many utterances the file lists, those included with which something is wrong.
     """
 
     utterances: tuple[str, ...]
@@ -43,162 +69,145 @@ class Index:
     classes: tuple[str, ...]
     groups: dict[str, NDArray[np.str_]]
     predefined: tuple[PredefinedFold, ...]
+    rows: int
 
 
 @dataclass(frozen=True)
-class _Column:
-    """One column and where its cells stand, so that errors can point there."""
+class _Csv:
+    """A csv file: its columns, and the number of rows that have a wrong number of cells."""
 
-    path: Path
-    name: str
-    cells: list[str]
-    lines: list[int]
-
-    def error(self, row: int, what: str) -> CorpusError:
-        return CorpusError(f"{self.path}, line {self.lines[row]}, column {self.name!r}: {what}")
-
-    def filled(self) -> _Column:
-        if "" in self.cells:
-            raise self.error(self.cells.index(""), "the cell is empty")
-        return self
+    columns: dict[str, Column]
+    broken: int
 
 
-def read_index(
-    path: Path, columns: Mapping[Role, str] | None = None, classes: Sequence[str] | None = None
-) -> Index:
+def read_index(path: Path, config: IndexConfig, side: SideFile, problems: Problems) -> Index:
     """Read an index; cells are text exactly as written.
 
     Args:
         path: the csv (UTF-8, with a header).
-        columns: the name a column has in this file, where it is not the ordinary one.
-        classes: order of the class names; sorted where not given, numeric names by value.
+        config: names of the columns, order of the classes, pattern of the ids.
+        side: says which groups the corpus has, where the ids would tell of more.
+        problems: told of what is wrong, with the line and the column.
 
     Raises:
-        CorpusError: naming the line and the column.
+        CorpusError: the file cannot be read, or lacks a column.
         ConfigError: `columns` names a column that is not there.
     """
-    columns = columns or {}
-    table = _read_csv(path)
+    columns = config.columns
+    table = _read_csv(path, problems)
     for role, name in columns.items():
-        if name not in table:
+        if name not in table.columns:
             raise ConfigError(
                 f"columns: {role} is said to be {name!r}, which {path} does not have; "
-                f"{did_you_mean(name, table)}"
+                f"{did_you_mean(name, table.columns)}"
             )
-    for role in REQUIRED:
-        if columns.get(role, role) not in table:
-            raise CorpusError(
-                f"{path}: no column {role!r}; {did_you_mean(role, table)} "
-                f"(a column of another name is said by columns: {{{role}: name}})"
+    problems.fail(
+        [
+            ProblemError(
+                "missing column",
+                f"{path}: no column {role!r}; {did_you_mean(role, table.columns)} "
+                f"(a column of another name is said by columns: {{{role}: name}})",
             )
+            for role in REQUIRED
+            if columns.get(role, role) not in table.columns
+        ]
+    )
 
-    found: dict[str, _Column] = {
-        role: table[columns.get(role, role)]
+    found: dict[str, Column] = {
+        role: table.columns[columns.get(role, role)]
         for role in get_args(Role)
-        if columns.get(role, role) in table
+        if columns.get(role, role) in table.columns
     }
-    utterances, label = found["utterance"].filled(), found["label"]
-    _refuse_duplicates(utterances)
-    order = _check_order(label, classes) if classes is not None else _sorted_classes(label)
-    position = {name: k for k, name in enumerate(order)}
-    groups = {g: np.array(found[g].filled().cells) for g in GROUPINGS if g in found}
+    utterance = found["utterance"]
+    for column in (utterance, *(found[g] for g in GROUPINGS if g in found)):
+        for problem in column.empty():
+            problems.add(problem)
+    for problem in utterance.duplicates():
+        problems.add(problem)
+    labels = read_labels(found["label"], config.classes, problems)
+    known = {g: np.array(found[g].cells) for g in GROUPINGS if g in found}
     return Index(
-        tuple(utterances.cells),
-        np.array([position[cell] for cell in label.cells], np.int64),
-        order,
-        groups,
-        (_fold_of_split(found["split"]),) if "split" in found else (),
+        tuple(utterance.cells),
+        labels.numbers,
+        labels.classes,
+        _groups(utterance.cells, config.ids, known, side, problems),
+        (_fold_of_split(found["split"], problems),) if "split" in found else (),
+        len(utterance.cells) + table.broken,
     )
 
 
-def _read_csv(path: Path) -> dict[str, _Column]:
+def _groups(
+    utterances: Sequence[str],
+    ids: str | None,
+    known: Mapping[str, NDArray[np.str_]],
+    side: SideFile,
+    problems: Problems,
+) -> dict[str, NDArray[np.str_]]:
+    """Fill in from the ids what has no column."""
+    groups = dict(known)
+    if ids is not None or len(groups) < len(GROUPINGS):
+        with problems.part() as inner:
+            groups = {**groups_from_ids(utterances, ids, inner), **groups}
+    return side.groups_among(groups)
+
+
+def _read_csv(path: Path, problems: Problems) -> _Csv:
+    rows: list[list[str]] = []
+    lines: list[int] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             header = next(reader, [])
-            rows, lines = [], []
             for row in reader:
                 if row:
                     rows.append(row)
                     lines.append(reader.line_num)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"{path}: not a readable UTF-8 csv ({error})") from error
-    for name in header:
-        if header.count(name) > 1:
-            raise CorpusError(f"{path}, line 1: column {name!r} occurs more than once")
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ProblemError("unreadable", f"{path}: not a readable UTF-8 csv ({error})") from error
+    problems.fail(
+        [
+            ProblemError(
+                "duplicate column", f"{path}, line 1: column {name!r} occurs more than once"
+            )
+            for k, name in enumerate(header)
+            if name in header[:k]
+        ]
+    )
     if not rows:
         raise CorpusError(f"{path}: no utterances; expected a header and one row per utterance")
+    sound = []
     for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise CorpusError(
-                f"{path}, line {line}: {len(row)} cells, the header has {len(header)}"
+        if len(row) == len(header):
+            sound.append((row, line))
+            continue
+        what = f"{path}, line {line}: {len(row)} cells, the header has {len(header)}"
+        problems.add(ProblemError("cells in a row", what))
+    return _Csv(
+        {
+            name: Column(
+                f"{path}, column {name!r}",
+                [row[k] for row, _ in sound],
+                partial(_place, path, name, [line for _, line in sound]),
             )
-    return {
-        name: _Column(path, name, [row[k] for row in rows], lines) for k, name in enumerate(header)
-    }
+            for k, name in enumerate(header)
+        },
+        len(rows) - len(sound),
+    )
 
 
-def _refuse_duplicates(utterances: _Column) -> None:
-    first: dict[str, int] = {}
-    for row, name in enumerate(utterances.cells):
-        if name in first:
-            raise utterances.error(
-                row, f"utterance {name!r} stands in line {utterances.lines[first[name]]} already"
-            )
-        first[name] = row
+def _place(path: Path, name: str, lines: Sequence[int], row: int) -> str:
+    return f"{path}, line {lines[row]}, column {name!r}"
 
 
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def _sorted_classes(label: _Column) -> tuple[str, ...]:
-    """Check that the labels are classes, and sort them: numbers by value, names by letters."""
-    numbers = [_number(cell) for cell in label.cells]
-    for row, (cell, number) in enumerate(zip(label.cells, numbers, strict=True)):
-        if cell == "" or (number is not None and math.isnan(number)):
-            raise label.error(row, f"no label ({cell!r}); label the utterance or leave it out")
-    values = [number for number in numbers if number is not None]
-    if len(values) < len(numbers):
-        return tuple(sorted(set(label.cells)))
-    for row, (cell, number) in enumerate(zip(label.cells, values, strict=True)):
-        if not number.is_integer():
-            raise label.error(
-                row,
-                f"{cell} is a continuous label, and merbench scores classes: bin the labels (for "
-                "example negative < 0 <= positive, or at the median) and write the bins' names",
-            )
-    by_value = dict(zip(label.cells, values, strict=True))
-    if len(set(values)) < len(by_value):
-        raise CorpusError(
-            f"{label.path}, column {label.name!r}: the same number is written in two ways "
-            f"({', '.join(sorted(by_value))}); write each class in one"
-        )
-    return tuple(sorted(by_value, key=by_value.__getitem__))
-
-
-def _check_order(label: _Column, classes: Sequence[str]) -> tuple[str, ...]:
-    _sorted_classes(label)
-    for row, cell in enumerate(label.cells):
-        if cell not in classes:
-            raise label.error(
-                row, f"label {cell!r} is not among classes; {did_you_mean(cell, classes)}"
-            )
-    if len(set(classes)) < len(classes):
-        raise ConfigError(f"classes: a name occurs twice in {', '.join(classes)}")
-    return tuple(classes)
-
-
-def _fold_of_split(split: _Column) -> PredefinedFold:
+def _fold_of_split(split: Column, problems: Problems) -> PredefinedFold:
     """Make the one fold a `split` column describes; an empty cell is in no part."""
     parts: dict[str, list[int]] = {"train": [], "valid": [], "test": []}
     for row, cell in enumerate(split.cells):
         if cell == "":
             continue
         if cell not in PART_OF_SPLIT:
-            raise split.error(row, f"unknown part {cell!r}; {did_you_mean(cell, PART_OF_SPLIT)}")
+            what = f"unknown part {cell!r}; {did_you_mean(cell, PART_OF_SPLIT)}"
+            problems.add(split.problem(row, "unknown part", what))
+            continue
         parts[PART_OF_SPLIT[cell]].append(row)
     return PredefinedFold("split", **{k: np.array(v, np.int64) for k, v in parts.items()})

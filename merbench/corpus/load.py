@@ -32,10 +32,22 @@ def load_corpus(spec: str | Path, **options: Any) -> Corpus:
         ConfigError: no such reader, or settings it does not have.
         CorpusError: the corpus cannot be found or read.
     """
+    return read(*configured(spec, **options))
+
+
+class ConfiguredReader(NamedTuple):
+    """A reader by name, and its settings."""
+
+    reader: str
+    config: Config
+
+
+def configured(spec: str | Path, **options: Any) -> ConfiguredReader:
+    """Find the reader of a corpus and give it its settings; see `load_corpus`."""
     reader, path = parse_spec(spec)
     if path is not None:
         options = {"path": path, **options}
-    return read(reader, configure(reader, **options))
+    return ConfiguredReader(reader, configure(reader, **options))
 
 
 def parse_spec(spec: str | Path) -> CorpusSpec:
@@ -49,7 +61,7 @@ def parse_spec(spec: str | Path) -> CorpusSpec:
         return CorpusSpec(_detected(spec), spec)
     readers = registry.names("readers")
     if spec in readers and not Path(spec).exists():
-        if issubclass(_reader(spec).Config, PathConfig):
+        if issubclass(reader_class(spec).Config, PathConfig):
             raise ConfigError(f"corpus {spec!r}: this reader needs a path, {spec}:PATH")
         return CorpusSpec(spec, None)
     name, colon, path = spec.partition(":")
@@ -72,7 +84,7 @@ def configure(reader: str, **options: Any) -> Config:
     Raises:
         ConfigError: naming the reader, the setting and the nearest valid one.
     """
-    settings = _reader(reader).Config
+    settings = reader_class(reader).Config
     for name in options:
         if name not in settings.model_fields:
             raise ConfigError(
@@ -96,7 +108,7 @@ def read(reader: str, config: Config) -> Corpus:
         ConfigError: no such reader, or settings of another one.
         CorpusError: the corpus cannot be read.
     """
-    found = _reader(reader)
+    found = reader_class(reader)
     if not isinstance(config, found.Config):
         raise ConfigError(
             f"reader {reader!r} takes {found.Config.__name__}, not {type(config).__name__}"
@@ -106,10 +118,15 @@ def read(reader: str, config: Config) -> Corpus:
 
 def recognised_by(path: Path) -> tuple[str, ...]:
     """Return the names of the readers that recognise what is at `path`, sorted."""
-    return tuple(name for name in registry.names("readers") if _reader(name).detect(path))
+    return tuple(name for name in registry.names("readers") if reader_class(name).detect(path))
 
 
-def _reader(name: str) -> type[Reader[Any]]:
+def reader_class(name: str) -> type[Reader[Any]]:
+    """Return the reader of a name, or the one that an import path points to.
+
+    Raises:
+        ConfigError: there is none.
+    """
     found = registry.load("readers", name)
     if not (isinstance(found, type) and issubclass(found, Reader)):
         raise ConfigError(f"{name!r} is not a reader: expected a subclass of {Reader.__name__}")
@@ -119,7 +136,7 @@ def _reader(name: str) -> type[Reader[Any]]:
 def _with_path(reader: str, path: str) -> CorpusSpec:
     if not path:
         raise ConfigError(f"corpus {reader + ':'!r}: a path is missing after the colon")
-    if not issubclass(_reader(reader).Config, PathConfig):
+    if not issubclass(reader_class(reader).Config, PathConfig):
         raise ConfigError(f"corpus {f'{reader}:{path}'!r}: reader {reader!r} takes no path")
     return CorpusSpec(reader, Path(path))
 

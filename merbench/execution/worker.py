@@ -15,6 +15,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.protocol import Protocol
+from merbench.execution.sharing import shared
 from merbench.execution.tasks import Outcome, run_task
 from merbench.store.store import Store
 
@@ -27,8 +28,19 @@ def outcomes(
 ) -> Generator[Outcome, None, None]:
     """Do tasks that do not depend on each other, `jobs` at once, and yield outcomes as they come.
 
-    One job works in this process. A worker that dies fails the task it was at, and no other.
+    One job works in this process. Several share one copy of the corpus. A worker that dies fails
+    the task it was at, and no other.
     """
+    if min(jobs, len(tasks)) < 2:
+        yield from _spread(tasks, 1, protocol, store)
+        return
+    with shared(protocol, store.root) as mapped:
+        yield from _survivors(tasks, jobs, mapped, store)
+
+
+def _survivors(
+    tasks: Sequence[StageTask | CellTask], jobs: int, protocol: Protocol, store: Store
+) -> Generator[Outcome, None, None]:
     left = {task.folder: task for task in tasks}
     try:
         for outcome in _spread(tasks, min(jobs, len(tasks)), protocol, store):

@@ -22,10 +22,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     A folder that is already there is replaced: whoever asks to write it has found it wanting.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.parent / f"{_TEMPORARY}{uuid.uuid4().hex}"
-    draft.mkdir()
-    try:
+    with draft_folder(path.parent) as draft:
         yield draft
         for file in draft.iterdir():
             _flush(file)
@@ -34,6 +31,16 @@ def new_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         draft.rename(path)
         _flush(path.parent)
+
+
+@contextmanager
+def draft_folder(parent: Path) -> Iterator[Path]:
+    """Give a folder that is gone when the block ends, unless it was moved to its place."""
+    parent.mkdir(parents=True, exist_ok=True)
+    draft = parent / f"{_TEMPORARY}{uuid.uuid4().hex}"
+    draft.mkdir()
+    try:
+        yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merbench.corpus.corpus import Corpus, Modality, PredefinedFold
-from merbench.corpus.layouts import write_corpus
+from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus
 from merbench.errors import ConfigError, CorpusError
 from tests.corpus.tables import write
@@ -87,7 +87,7 @@ text = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_s
 
 
 @st.composite
-def corpora(draw):
+def corpora(draw, names=("speech", "face")):
     """Corpora with odd names, ragged lengths, absent modalities and single NaNs."""
     ids = draw(st.lists(text, min_size=2, max_size=8, unique=True))
     n = len(ids)
@@ -108,9 +108,11 @@ def corpora(draw):
     speakers = np.array(draw(st.lists(text, min_size=n, max_size=n)))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     modalities = (
-        Modality.build("speech", rng.normal(size=(lengths.sum(), 3)), offsets),
-        Modality.build("face", vector),
+        Modality.build(names[0], rng.normal(size=(lengths.sum(), 3)), offsets),
+        Modality.build(names[1], vector),
     )
+    if names != ("speech", "face"):
+        modalities += (Modality.build("text", rng.normal(size=(n, 2))),)
     order = {name: k for k, name in enumerate(sorted(classes))}
     labels = np.array([order[classes[k]] for k in labels], np.int64)
     return Corpus("any", tuple(ids), labels, tuple(sorted(classes)), modalities, speakers)
@@ -124,13 +126,28 @@ def is_number(cell):
     return True
 
 
-@settings(deadline=None, max_examples=60)
-@given(corpora())
-def test_any_corpus_survives_the_table_layout(tmp_path_factory, corpus):
+@pytest.mark.parametrize("layout", ["table", "npy_dir", "native"])
+@settings(deadline=None, max_examples=40)
+@given(corpus=corpora())
+def test_any_corpus_survives_the_layouts_that_hold_any(tmp_path_factory, layout, corpus):
     folder = tmp_path_factory.mktemp("any") / "corpus"
-    write_corpus(corpus, folder, "table")
-    back = load_corpus(folder, kinds={m.name: m.kind for m in corpus.modalities})
-    assert back.fingerprint == corpus.fingerprint
+    try:
+        lost = write_corpus(corpus, folder, layout)
+    except CorpusError as error:
+        assert layout == "npy_dir"
+        assert "cannot be the name of a file" in str(error)
+        assert not folder.exists()
+        return
+    assert lost == ()
+    assert load_corpus(folder).fingerprint == corpus.fingerprint
+
+
+@settings(deadline=None, max_examples=40)
+@given(corpus=corpora(("audio", "vision")))
+def test_any_corpus_survives_mmsa_s_layout(tmp_path_factory, corpus):
+    folder = tmp_path_factory.mktemp("any") / "corpus"
+    assert write_corpus(corpus, folder, "mmsa") == ()
+    assert load_corpus(folder).fingerprint == corpus.fingerprint
 
 
 def test_one_predefined_fold_becomes_the_split_column(synthetic, tmp_path):
@@ -172,7 +189,7 @@ def test_a_corpus_is_replaced_only_on_request(synthetic, tmp_path):
     with pytest.raises(ConfigError, match="not empty"):
         write_corpus(synthetic, folder, "mmin")
     write_corpus(synthetic, folder, "mmin", replace=True)
-    assert sorted(p.name for p in folder.iterdir()) == ["A", "L", "V", "target"]
+    assert sorted(p.name for p in folder.iterdir()) == ["A", "L", "V", "corpus.json", "target"]
     assert [p.name for p in tmp_path.iterdir()] == ["corpus"]
 
 

@@ -52,7 +52,9 @@ def test_a_wrong_specification_is_explained(spec, words):
 def test_a_path_that_leads_nowhere_or_to_no_corpus_is_named(tmp_path):
     with pytest.raises(CorpusError, match=r"nowhere: no such file.*READER:PATH"):
         parse_spec("nowhere")
-    with pytest.raises(CorpusError, match=r"no reader recognises.*mmin, synthetic, table"):
+    with pytest.raises(
+        CorpusError, match=r"no reader recognises.*mmin, mmsa, native, npy_dir, synthetic, table"
+    ):
         parse_spec(tmp_path)
 
 
@@ -63,6 +65,22 @@ def test_a_folder_with_two_layouts_asks_which(tmp_path):
     (folder / "target").mkdir()
     with pytest.raises(CorpusError, match=r"mmin and table recognise this.*mmin:"):
         parse_spec(folder)
+
+
+def test_each_new_layout_beside_a_table_asks_which(tmp_path):
+    folder = write(tmp_path)
+    for name in ("audio", "text"):
+        (folder / name).mkdir()
+        (folder / name / "u0.npy").touch()
+    with pytest.raises(CorpusError, match=r"npy_dir and table recognise this.*npy_dir:"):
+        parse_spec(folder)
+    (folder / "corpus.pkl").touch()
+    for name in ("manifest.json", "index.parquet"):
+        (folder / name).touch()
+    assert recognised_by(folder) == ("mmsa", "native", "npy_dir", "table")
+    (folder / "features.npz").unlink()
+    assert recognised_by(folder / "corpus.pkl") == ("mmsa",)
+    assert recognised_by(folder / "index.csv") == ()
 
 
 def test_settings_are_checked_and_belong_to_their_reader():

@@ -9,6 +9,7 @@ import pytest
 from merbench.corpus.describe import describe
 from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corpus.ids import groups_from_ids
+from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus
 from merbench.errors import CorpusError
 
@@ -18,6 +19,14 @@ def load(name):
     if not root:
         pytest.skip("MERBENCH_CORPORA is not set: no real corpora to read")
     return load_corpus(Path(root) / name)
+
+
+@pytest.mark.parametrize("name", ["iemocap4", "ravdess", "mosei_video", "mosi"])
+@pytest.mark.parametrize("layout", ["native", "npy_dir"])
+def test_every_corpus_keeps_its_fingerprint_in_other_layouts(tmp_path, name, layout):
+    corpus = load(name)
+    assert write_corpus(corpus, tmp_path / name, layout) == ()
+    assert load_corpus(tmp_path / name).fingerprint == corpus.fingerprint
 
 
 def streams(facts):

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus
+from merbench.corpus.problems import Problems
 from merbench.errors import ConfigError, CorpusError
 
 Settings = TypeVar("Settings", bound=Config)
@@ -40,6 +41,18 @@ class Reader(ABC, Generic[Settings]):
         Raises:
             CorpusError: naming the file, the row or entry, and what was expected.
         """
+
+    @classmethod
+    def examine(cls, config: Settings, problems: Problems) -> Corpus:
+        """Read the corpus and tell `problems` everything that is wrong: what `data check` does.
+
+        A reader that only reads tells of the first problem. One that has more to tell reads here,
+        and its `read` is `examine` with problems that are raised at once.
+
+        Raises:
+            CorpusError: the last problem, where there is no corpus to return.
+        """
+        return cls.read(config)
 
 
 def corpus_folder(reader: str, config: PathConfig) -> Path:

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from merbench.config import Config
-from merbench.corpus.corpus import Corpus, Modality, PredefinedFold
+from merbench.corpus.corpus import Corpus, Kind, Modality, PredefinedFold
 from merbench.corpus.ids import groups_from_ids
+from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
-from merbench.errors import ConfigError, CorpusError
+from merbench.corpus.sequences import frames_of, ragged
+from merbench.corpus.side import SIDE, read_side
+from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 # The first file that is there counts.
 FILES = {
@@ -39,6 +42,9 @@ class MminConfig(PathConfig):
         None,
         description="regular expression on the ids, its groups named speaker, session, dialogue",
     )
+    kinds: dict[str, Kind] = Field(
+        {}, description="kind of a modality, where shape and name do not tell: {visual: tokens}"
+    )
 
 
 class _Labels(NamedTuple):
@@ -62,7 +68,8 @@ class MminReader(Reader[MminConfig]):
     The corpus has every utterance that some fold names, in the order of the sorted ids, and those
     folds as its predefined ones. Speaker, session and dialogue come from the ids.
     `A/comparE_mean_std.h5` is not read: every modality is normalised by statistics of the training
-    part that we compute ourselves, in every fold.
+    part that we compute ourselves, in every fold. `corpus.json`, where it is there, names the
+    classes, and says what else there is to say (see `SideFile`).
     """
 
     summary: ClassVar[str] = "the HDF5 files of MMIN, IF-MMIN and NMER, with their folds"
@@ -76,38 +83,62 @@ class MminReader(Reader[MminConfig]):
     @classmethod
     def read(cls, config: MminConfig) -> Corpus:
         """Read the folder; see the class."""
+        return cls.examine(config, Problems())
+
+    @classmethod
+    def examine(cls, config: MminConfig, problems: Problems) -> Corpus:
+        """Read the folder and tell of all that is wrong."""
         folder = corpus_folder("mmin", config)
-        folds = {
-            number: {part: _read_part(folder, number, short) for part, short in PARTS.items()}
-            for number in _fold_numbers(folder)
-        }
-        label_of = _agreed_labels(folder, folds)
+        side = read_side(folder / SIDE)
+        config = side.fill(config)
+        folds: dict[str, dict[str, _Part]] = {}
+        for number in _fold_numbers(folder):
+            for part, short in PARTS.items():
+                with problems.part():
+                    folds.setdefault(number, {})[part] = _read_part(folder, number, short)
+        label_of = _agreed_labels(folder, folds, problems)
         utterances = tuple(sorted(label_of))
-        position = {name: k for k, name in enumerate(utterances)}
-        predefined = tuple(
-            PredefinedFold(
-                number,
-                **{
-                    part: np.array(sorted(position[name] for name in members.names), np.int64)
-                    for part, members in parts.items()
-                },
-            )
-            for number, parts in folds.items()
-        )
-        labels = np.array([label_of[name] for name in utterances], np.int64)
+        modalities = []
+        for name in FILES:
+            with problems.part() as inner:
+                kind = config.kinds.get(name)
+                modalities.append(_read_modality(folder, name, utterances, kind, inner))
+        for name in config.kinds:
+            if name not in FILES:
+                raise ConfigError(f"kinds: no modality {name!r}; {did_you_mean(name, FILES)}")
+        groups: dict[str, NDArray[np.str_]] = {}
+        with problems.part() as inner:
+            groups = side.groups_among(groups_from_ids(utterances, config.ids, inner))
+        problems.settle()
         count = max(part.labels.classes for parts in folds.values() for part in parts.values())
-        groups = groups_from_ids(utterances, config.ids)
-        return Corpus(
-            folder.resolve().name,
+        corpus = Corpus(
+            side.name or folder.resolve().name,
             utterances,
-            labels,
+            np.array([label_of[name] for name in utterances], np.int64),
             _class_names(count, config.classes),
-            tuple(_read_modality(folder, name, utterances) for name in FILES),
+            tuple(modalities),
             groups.get("speaker"),
             groups.get("session"),
             groups.get("dialogue"),
-            predefined,
+            _predefined(folds, utterances),
         )
+        return side.in_order(corpus)
+
+
+def _predefined(
+    folds: dict[str, dict[str, _Part]], utterances: tuple[str, ...]
+) -> tuple[PredefinedFold, ...]:
+    position = {name: k for k, name in enumerate(utterances)}
+    return tuple(
+        PredefinedFold(
+            number,
+            **{
+                part: np.array(sorted(position[name] for name in members.names), np.int64)
+                for part, members in parts.items()
+            },
+        )
+        for number, parts in folds.items()
+    )
 
 
 def _fold_numbers(folder: Path) -> list[str]:
@@ -178,19 +209,23 @@ def _class_numbers(path: Path, labels: NDArray[Any]) -> _Labels:
     return _Labels(numbers.astype(int).tolist(), int(numbers.max(initial=-1)) + 1)
 
 
-def _agreed_labels(folder: Path, folds: dict[str, dict[str, _Part]]) -> dict[str, int]:
+def _agreed_labels(
+    folder: Path, folds: dict[str, dict[str, _Part]], problems: Problems
+) -> dict[str, int]:
     """Return the label of every utterance, which all folds must agree on."""
     label_of: dict[str, int] = {}
     for number, parts in folds.items():
         for part, members in parts.items():
             for name, label in zip(members.names, members.labels.numbers, strict=True):
                 if label_of.setdefault(name, label) != label:
-                    raise CorpusError(
+                    what = (
                         f"{folder / TARGET / number}: utterance {name!r} has class {label} in "
                         f"{PARTS[part]}, and class {label_of[name]} in another part or fold"
                     )
+                    problems.add(ProblemError("label at odds", what))
     if not label_of:
-        raise CorpusError(f"{folder / TARGET}: no fold has any utterance")
+        problems.settle()
+        raise ProblemError("no value", f"{folder / TARGET}: no fold has any utterance")
     return label_of
 
 
@@ -205,41 +240,36 @@ def _class_names(count: int, names: tuple[str, ...] | None) -> tuple[str, ...]:
     return names
 
 
-def _read_modality(folder: Path, name: str, utterances: tuple[str, ...]) -> Modality:
+def _read_modality(
+    folder: Path, name: str, utterances: tuple[str, ...], kind: Kind | None, problems: Problems
+) -> Modality:
     path = next((folder / f for f in FILES[name] if (folder / f).is_file()), None)
     if path is None:
-        raise CorpusError(f"{folder}: no {name} features; expected {' or '.join(FILES[name])}")
-    sequences = []
-    try:
-        with h5py.File(path, "r") as file:
-            for utterance in utterances:
-                if utterance not in file:
-                    raise CorpusError(
-                        f"{path}: no dataset {utterance!r}, which the folds name "
-                        f"({len(file)} datasets)"
-                    )
-                sequences.append(_sequence(path, utterance, file[utterance]))
-    except OSError as error:
-        raise CorpusError(f"{path}: not a readable HDF5 file ({error})") from error
-    widths = [sequence.shape[1] for sequence in sequences]
-    for utterance, width in zip(utterances, widths, strict=True):
-        if width != widths[0]:
-            raise CorpusError(
-                f"{path}: {utterance!r} has {width} columns, {utterances[0]!r} has {widths[0]}"
-            )
-    offsets = np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])])
-    try:
-        return Modality.build(name, np.concatenate(sequences), offsets)
-    except CorpusError as error:
-        raise CorpusError(f"{path}: {error}") from error
+        what = f"{folder}: no {name} features; expected {' or '.join(FILES[name])}"
+        raise ProblemError("missing file", what)
+    sequences: list[NDArray[Any] | None] = []
+    with problems.part(path) as inner:
+        try:
+            with h5py.File(path, "r") as file:
+                for utterance in utterances:
+                    sequences.append(None)
+                    with inner.part():
+                        sequences[-1] = _sequence(file, utterance)
+                more = len(set(file) - set(utterances))
+        except OSError as error:
+            raise ProblemError("unreadable", f"not a readable HDF5 file ({error})") from error
+        if more:
+            problems.note(f"{path}: {more} datasets that no fold names were left out")
+        inner.settle()
+        return ragged(name, sequences, utterances, kind, inner)
+    raise SettledError
 
 
-def _sequence(path: Path, utterance: str, dataset: Any) -> NDArray[Any]:
+def _sequence(file: h5py.File, utterance: str) -> NDArray[Any]:
+    if utterance not in file:
+        what = f"no dataset {utterance!r}, which the folds name ({len(file)} datasets)"
+        raise ProblemError("missing entry", what)
+    dataset = file[utterance]
     if not isinstance(dataset, h5py.Dataset):
-        raise CorpusError(f"{path}: {utterance!r} is a group, expected a dataset of shape (T, D)")
-    values = np.asarray(dataset[()])
-    if values.ndim == 1:
-        values = values[None]
-    if values.ndim != 2:
-        raise CorpusError(f"{path}: {utterance!r} has shape {values.shape}, expected (T, D)")
-    return values
+        raise ProblemError("shape", f"{utterance!r} is a group, expected a dataset of shape (T, D)")
+    return frames_of(utterance, np.asarray(dataset[()]))

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality
-from merbench.corpus.ids import groups_from_ids
-from merbench.corpus.index import Role, read_index
-from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
-from merbench.errors import ConfigError, CorpusError, did_you_mean
+from merbench.corpus.index import Index, IndexConfig, read_index
+from merbench.corpus.problems import ProblemError, Problems, SettledError
+from merbench.corpus.readers.base import Reader, corpus_folder
+from merbench.corpus.side import SIDE, read_side
+from merbench.errors import ConfigError, did_you_mean
 
 AnyArray = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -24,23 +24,8 @@ FEATURES, INDEX = "features.npz", "index.csv"
 OFFSETS, LENGTHS = "_offsets", "_lengths"
 
 
-class TableConfig(PathConfig):
+class TableConfig(IndexConfig):
     """Settings of the table reader."""
-
-    kinds: dict[str, Kind] = Field(
-        {}, description="kind of a modality, where shape and name do not tell: {speech: tokens}"
-    )
-    columns: dict[Role, str] = Field(
-        {}, description="index columns that go by another name: {label: emotion}"
-    )
-    ids: str | None = Field(
-        None,
-        description="regular expression on the ids, its groups named speaker, session, dialogue; "
-        "fills in for columns that are not there",
-    )
-    classes: tuple[str, ...] | None = Field(
-        None, strict=False, description="order of the classes; sorted where not said"
-    )
 
 
 class TableReader(Reader[TableConfig]):
@@ -53,7 +38,8 @@ class TableReader(Reader[TableConfig]):
 
     `index.csv` has the columns utterance and label, and any of speaker, session, dialogue and split
     (train, valid and test; becomes one predefined fold). Cells are read as they are written:
-    `001` and `NA` are names. Classes are sorted by name, numeric ones by value.
+    `001` and `NA` are names. Classes are sorted by name, numeric ones by value. Where `corpus.json`
+    is there, it says what else there is to say (see `SideFile`).
     """
 
     summary: ClassVar[str] = "features.npz (any modalities, vectors or ragged) + index.csv"
@@ -67,94 +53,134 @@ class TableReader(Reader[TableConfig]):
     @classmethod
     def read(cls, config: TableConfig) -> Corpus:
         """Read the folder; see the class."""
+        return cls.examine(config, Problems())
+
+    @classmethod
+    def examine(cls, config: TableConfig, problems: Problems) -> Corpus:
+        """Read the folder and tell of all that is wrong."""
         folder = corpus_folder("table", config)
-        for name in (FEATURES, INDEX):
-            if not (folder / name).is_file():
-                raise CorpusError(
-                    f"{folder / name}: no such file; the table layout needs {FEATURES} and {INDEX}"
+        problems.fail(
+            [
+                ProblemError(
+                    "missing file",
+                    f"{folder / name}: no such file; the table layout needs {FEATURES} and {INDEX}",
                 )
-        index = read_index(folder / INDEX, config.columns, config.classes)
-        modalities = _read_modalities(folder / FEATURES, len(index.utterances), config.kinds)
-        groups = index.groups
-        if config.ids is not None or len(groups) < 3:
-            groups = {**groups_from_ids(index.utterances, config.ids), **groups}
+                for name in (FEATURES, INDEX)
+                if not (folder / name).is_file()
+            ]
+        )
+        side = read_side(folder / SIDE)
+        config = side.fill(config)
+        index: Index | None = None
+        with problems.part() as inner:
+            index = read_index(folder / INDEX, config, side, inner)
+        modalities = _read_modalities(folder / FEATURES, index, config.kinds, problems)
+        problems.settle()
+        if index is None:
+            raise SettledError
         return Corpus(
-            folder.resolve().name,
+            side.name or folder.resolve().name,
             index.utterances,
             index.labels,
             index.classes,
             modalities,
-            groups.get("speaker"),
-            groups.get("session"),
-            groups.get("dialogue"),
+            index.groups.get("speaker"),
+            index.groups.get("session"),
+            index.groups.get("dialogue"),
             index.predefined,
         )
 
 
-def _read_modalities(path: Path, n: int, kinds: dict[str, Kind]) -> tuple[Modality, ...]:
+def _read_modalities(
+    path: Path, index: Index | None, kinds: dict[str, Kind], problems: Problems
+) -> tuple[Modality, ...]:
+    arrays: dict[str, AnyArray] = {}
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: _array(path, archive, name) for name in archive.files}
+            listed = list(archive.files)
+            for name in listed:
+                with problems.part():
+                    arrays[name] = _array(path, archive, name)
     except (zipfile.BadZipFile, OSError, EOFError, AttributeError, TypeError, ValueError) as error:
-        raise CorpusError(f"{path}: not a readable npz archive ({error})") from error
-    names = [a for a in arrays if not a.endswith((OFFSETS, LENGTHS))]
-    for companion in (a for a in arrays if a not in names):
+        raise ProblemError("unreadable", f"{path}: not a readable npz archive ({error})") from error
+    names = [a for a in listed if not a.endswith((OFFSETS, LENGTHS))]
+    for companion in (a for a in listed if a not in names):
         owner = companion.removesuffix(OFFSETS).removesuffix(LENGTHS)
         if owner not in names:
-            raise CorpusError(
+            what = (
                 f"{path}: array {companion!r} belongs to a modality {owner!r} that is not there; "
                 f"{did_you_mean(owner, names)}"
             )
+            problems.add(ProblemError("unknown array", what))
     for name in kinds:
         if name not in names:
             raise ConfigError(f"kinds: no modality {name!r} in {path}; {did_you_mean(name, names)}")
     if len(names) < 2:
-        raise CorpusError(
-            f"{path}: needs at least 2 modalities, found: {', '.join(names) or 'none'}"
-        )
-    return tuple(_modality(path, name, arrays, n, kinds.get(name)) for name in names)
+        what = f"{path}: needs at least 2 modalities, found: {', '.join(names) or 'none'}"
+        problems.add(ProblemError("count", what))
+    modalities = []
+    for name in names:
+        if name in arrays:
+            with problems.part(path) as inner:
+                modalities.append(_modality(name, arrays, index, kinds.get(name), inner))
+    return tuple(modalities)
 
 
 def _array(path: Path, archive: Mapping[str, AnyArray], name: str) -> AnyArray:
     try:
         return archive[name]
     except ValueError as error:
-        raise CorpusError(
+        raise ProblemError(
+            "object array",
             f"{path}: array {name!r} holds Python objects, which are never loaded; save numbers, "
-            f"and ragged sequences as one (sum of lengths, width) array with {name}{OFFSETS}"
+            f"and ragged sequences as one (sum of lengths, width) array with {name}{OFFSETS}",
         ) from error
 
 
 def _modality(
-    path: Path, name: str, arrays: dict[str, AnyArray], n: int, kind: Kind | None
+    name: str,
+    arrays: dict[str, AnyArray],
+    index: Index | None,
+    kind: Kind | None,
+    problems: Problems,
 ) -> Modality:
     values, offsets, lengths = (arrays.get(name + end) for end in ("", OFFSETS, LENGTHS))
     if values is None or (offsets is not None and lengths is not None):
-        raise CorpusError(f"{path}: {name!r} has both {name}{OFFSETS} and {name}{LENGTHS}")
+        raise ProblemError(
+            "unknown array", f"{name!r} has both {name}{OFFSETS} and {name}{LENGTHS}"
+        )
     if lengths is not None:
-        values, offsets = _unpad(path, name, values, _whole_numbers(path, name + LENGTHS, lengths))
+        values, offsets = _unpad(name, values, _whole_numbers(name + LENGTHS, lengths), problems)
     elif offsets is not None:
-        offsets = _whole_numbers(path, name + OFFSETS, offsets)
+        offsets = _whole_numbers(name + OFFSETS, offsets)
     elif values.ndim == 3:
-        raise CorpusError(
-            f"{path}: {name!r} has shape {values.shape}, (N, T, D), and needs {name}{LENGTHS}: "
-            "how many of the T frames of each utterance count"
+        raise ProblemError(
+            "shape",
+            f"{name!r} has shape {values.shape}, (N, T, D), and needs {name}{LENGTHS}: "
+            "how many of the T frames of each utterance count",
         )
     rows = len(values) if offsets is None and values.ndim else 0
     found = rows if offsets is None else len(offsets) - 1
-    if found != n:
-        raise CorpusError(f"{path}: {name!r} has {found} utterances, {INDEX} has {n} rows")
-    try:
-        return Modality.build(name, values, offsets, kind)
-    except CorpusError as error:
-        raise CorpusError(f"{path}: {error}") from error
+    if index is not None and found != index.rows:
+        what = f"{name!r} has {found} utterances, {INDEX} has {index.rows} rows"
+        problems.add(ProblemError("count", what))
+    whole = index is not None and len(index.utterances) == found
+    return Modality.build(
+        name,
+        values,
+        offsets,
+        kind,
+        utterances=index.utterances if index is not None and whole else None,
+        problems=problems,
+    )
 
 
-def _whole_numbers(path: Path, name: str, numbers: AnyArray) -> Integers:
+def _whole_numbers(name: str, numbers: AnyArray) -> Integers:
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-        raise CorpusError(
-            f"{path}: {name!r} must be a row of whole numbers, found {numbers.dtype} of shape "
-            f"{numbers.shape}"
+        raise ProblemError(
+            "shape",
+            f"{name!r} must be a row of whole numbers, found {numbers.dtype} of shape "
+            f"{numbers.shape}",
         )
     return numbers.astype(np.int64)
 
@@ -164,19 +190,23 @@ class _Ragged(NamedTuple):
     offsets: Integers
 
 
-def _unpad(path: Path, name: str, values: AnyArray, lengths: Integers) -> _Ragged:
+def _unpad(name: str, values: AnyArray, lengths: Integers, problems: Problems) -> _Ragged:
     if values.ndim != 3 or len(values) != len(lengths):
-        raise CorpusError(
-            f"{path}: {name}{LENGTHS} has {len(lengths)} entries and goes with an array of shape "
-            f"({len(lengths)}, T, D); {name!r} has shape {values.shape}"
+        raise ProblemError(
+            "count",
+            f"{name}{LENGTHS} has {len(lengths)} entries and goes with an array of shape "
+            f"({len(lengths)}, T, D); {name!r} has shape {values.shape}",
         )
     longest = values.shape[1]
-    wrong = np.flatnonzero((lengths < 0) | (lengths > longest))
-    if len(wrong):
-        row = int(wrong[0])
-        raise CorpusError(
-            f"{path}: {name}{LENGTHS} says {lengths[row]} frames in row {row}, "
-            f"{name!r} has room for 0 to {longest}"
-        )
+    problems.fail(
+        [
+            ProblemError(
+                "length",
+                f"{name}{LENGTHS} says {lengths[row]} frames in row {row}, "
+                f"{name!r} has room for 0 to {longest}",
+            )
+            for row in np.flatnonzero((lengths < 0) | (lengths > longest)).tolist()
+        ]
+    )
     counted = np.arange(longest) < lengths[:, None]
     return _Ragged(values[counted], np.concatenate([[0], np.cumsum(lengths)]))

@@ -1,0 +1,1 @@
+"""One file a layout that a corpus can be written in."""

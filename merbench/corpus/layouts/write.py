@@ -1,0 +1,115 @@
+"""Writing a corpus in a layout that others read."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from merbench.corpus.corpus import Corpus
+from merbench.corpus.layouts.mmin import write_mmin
+from merbench.corpus.layouts.mmsa import write_mmsa
+from merbench.corpus.layouts.native import write_native
+from merbench.corpus.layouts.npy_dir import write_npy_dir
+from merbench.corpus.layouts.table import write_table
+from merbench.corpus.load import configure, read, recognised_by
+from merbench.corpus.problems import located
+from merbench.errors import ConfigError, CorpusError
+
+Writer = Callable[[Corpus, Path, str | None], None]
+LAYOUTS: dict[str, Writer] = {
+    "table": write_table,
+    "npy_dir": write_npy_dir,
+    "mmsa": write_mmsa,
+    "mmin": write_mmin,
+    "native": write_native,
+}
+
+
+def write_corpus(
+    corpus: Corpus, folder: Path, layout: str, *, ids: str | None = None, replace: bool = False
+) -> tuple[str, ...]:
+    """Write a corpus into a folder of its own; a write that fails leaves no trace.
+
+    What was written is read back before it takes its place.
+
+    Args:
+        corpus: what to write.
+        folder: where; must be new or empty.
+        layout: a name in `LAYOUTS`.
+        ids: the pattern on the ids that tells the groups, for a layout that has no place for them.
+        replace: put the new corpus in the place of the one that is there.
+
+    Returns:
+        What the layout could not hold; nothing where the corpus is the same, fingerprint and folds.
+
+    Raises:
+        ConfigError: the folder holds something, and `replace` is not set or it is no corpus.
+        CorpusError: the layout cannot hold this corpus.
+    """
+    with _fresh_folder(folder, replace=replace) as fresh:
+        LAYOUTS[layout](corpus, fresh, ids)
+        try:
+            back = read(layout, configure(layout, path=fresh))
+        except CorpusError as error:
+            reason = str(error).replace(str(fresh), str(folder))
+            raise located(
+                f"the {layout} layout cannot hold corpus {corpus.name!r}", CorpusError(reason)
+            ) from error
+        return tuple(_differences(corpus, back))
+
+
+def _differences(corpus: Corpus, back: Corpus) -> Iterator[str]:
+    """Say in what a corpus that was read back is another one."""
+    if back.fingerprint != corpus.fingerprint:
+        for what, before, after in (
+            ("the order of the utterances", corpus.utterances, back.utterances),
+            ("the classes", corpus.classes, back.classes),
+            ("the modalities", corpus.names, back.names),
+            ("the kinds", [m.kind for m in corpus.modalities], [m.kind for m in back.modalities]),
+        ):
+            if before != after:
+                yield what
+        for name in sorted({*corpus.groups, *back.groups}):
+            columns = [c.groups[name].tolist() for c in (corpus, back) if name in c.groups]
+            if len(columns) < 2 or columns[0] != columns[1]:
+                yield f"the {name}s"
+    if corpus.predefined and _folds(back) != _folds(corpus):
+        yield f"its {len(corpus.predefined)} predefined folds"
+
+
+def _folds(corpus: Corpus) -> list[list[list[int]]]:
+    return [
+        [sorted(part.tolist()) for part in (fold.train, fold.valid, fold.test)]
+        for fold in corpus.predefined
+    ]
+
+
+@contextmanager
+def _fresh_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
+    """Yield a new folder beside `folder` and put it there once all has gone well."""
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file; expected a new or empty folder")
+    occupied = folder.is_dir() and any(folder.iterdir())
+    if occupied and not replace:
+        raise ConfigError(f"{folder}: not empty; --force replaces the corpus that is there")
+    if occupied and not recognised_by(folder):
+        raise ConfigError(f"{folder}: holds something that is no corpus; remove it yourself")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex
+    fresh = folder.with_name(f".{folder.name}.{mark}.new")
+    fresh.mkdir()
+    try:
+        yield fresh
+        if folder.exists():
+            old = folder.with_name(f".{folder.name}.{mark}.old")
+            folder.rename(old)
+            fresh.rename(folder)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""A modality whose features stay in their file, for every process of a machine to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merbench.corpus.corpus import Kind, Modality
+from merbench.corpus.problems import ProblemError
+
+
+@dataclass(frozen=True)
+class MappedModality(Modality):
+    """A modality in two npy files, `values` mapped into memory and never copied.
+
+    To another process only the paths go: all processes of a machine share one copy of the pages.
+
+    Attributes:
+        values_file: (sum of lengths, width) float32.
+        offsets_file: (N + 1,) int64.
+    """
+
+    values_file: Path
+    offsets_file: Path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send where the features are, not what they are."""
+        state = (self.name, self.kind, self.values_file, self.offsets_file, self.values.shape)
+        return (_open_again, state)
+
+    @classmethod
+    def open(cls, name: str, kind: Kind, values_file: Path, offsets_file: Path) -> MappedModality:
+        """Map a modality that was checked when it was written.
+
+        Raises:
+            CorpusError: a file is not there, or not of the form that was written.
+        """
+        values = _load(values_file, "<f4", 2)
+        offsets = _load(offsets_file, "<i8", 1, mapped=False)
+        if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(values):
+            what = f"{offsets_file}: offsets must run from 0 to the {len(values)} frames there are"
+            raise ProblemError("offsets", what)
+        falls = np.flatnonzero(np.diff(offsets) < 0)
+        if len(falls):
+            what = f"{offsets_file}: entry {falls[0] + 1}: offsets must not decrease"
+            raise ProblemError("offsets", what)
+        return cls(name, kind, values, offsets, values_file.resolve(), offsets_file.resolve())
+
+
+def _open_again(
+    name: str, kind: Kind, values_file: Path, offsets_file: Path, shape: tuple[int, ...]
+) -> MappedModality:
+    modality = MappedModality.open(name, kind, values_file, offsets_file)
+    if modality.values.shape != shape:
+        raise ProblemError(
+            "shape",
+            f"{values_file}: has shape {modality.values.shape}, and had {shape} when the run "
+            "began; leave a corpus alone while it is in use",
+        )
+    return modality
+
+
+def _load(path: Path, dtype: str, ndim: int, *, mapped: bool = True) -> NDArray[Any]:
+    try:
+        found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise ProblemError("unreadable", f"{path}: not a readable npy file ({error})") from error
+    if found.dtype != np.dtype(dtype) or found.ndim != ndim or not found.flags.c_contiguous:
+        raise ProblemError(
+            "shape",
+            f"{path}: expected {np.dtype(dtype)} in {ndim} dimensions, found {found.dtype} of "
+            f"shape {found.shape}",
+        )
+    return cast(NDArray[Any], found)

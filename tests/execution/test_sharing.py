@@ -1,0 +1,54 @@
+"""Workers share one copy of a corpus."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from merbench.corpus.layouts.write import write_corpus
+from merbench.corpus.load import load_corpus
+from merbench.corruption.grid import Grid
+from merbench.execution.protocol import Protocol
+from merbench.execution.sharing import shared
+from tests.corpora import Stream, make_corpus
+
+
+def protocol(corpus):
+    return Protocol(corpus, Grid((), {}, (), ()), 0, None, 1, 8, "cpu")
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return make_corpus(200, streams=(Stream("audio", 130, 60), Stream("face", 40, 50)), nan=0.01)
+
+
+def test_a_corpus_in_memory_lies_in_the_run_directory_while_workers_need_it(corpus, tmp_path):
+    with shared(protocol(corpus), tmp_path) as mapped:
+        sent = pickle.dumps(mapped)
+        assert sum(m.values.nbytes for m in corpus.modalities) > 3_000_000
+        assert len(sent) < 100_000
+        received = pickle.loads(sent).corpus
+        for one, other in zip(corpus.modalities, received.modalities, strict=True):
+            assert isinstance(other.values, np.memmap)
+            np.testing.assert_array_equal(one.values, other.values)
+            np.testing.assert_array_equal(one.offsets, other.offsets)
+        assert received.fingerprint == corpus.fingerprint
+        assert mapped.token == protocol(corpus).token
+        (folder,) = tmp_path.iterdir()
+        assert folder.name.startswith(".writing-"), "what a killed run leaves is removed"
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_is_removed_when_the_run_fails(corpus, tmp_path):
+    with pytest.raises(KeyboardInterrupt), shared(protocol(corpus), tmp_path):
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_native_corpus_is_not_copied(corpus, tmp_path):
+    write_corpus(corpus, tmp_path / "native", "native")
+    native = protocol(load_corpus(tmp_path / "native"))
+    (tmp_path / "run").mkdir()
+    with shared(native, tmp_path / "run") as same:
+        assert same is native
+        assert not list((tmp_path / "run").iterdir())
