@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from merbench.corpus.layouts import write_corpus
+from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import configure, read
 from merbench.corruption.schedule import signal_share
 from tests.conftest import TINY, names

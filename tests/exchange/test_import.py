@@ -11,7 +11,7 @@ import pytest
 
 from merbench.cli import call
 from merbench.corpus.corpus import PredefinedFold
-from merbench.corpus.layouts import write_corpus
+from merbench.corpus.layouts.write import write_corpus
 from merbench.exchange.importing import import_predictions
 from merbench.execution.plan import make_plan
 from merbench.results.confusion import read_confusion

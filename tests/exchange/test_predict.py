@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from merbench.corpus.corpus import Modality
-from merbench.corpus.layouts import write_corpus
+from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import configure, read
 from merbench.store.folders import write_record
 from tests.conftest import TINY

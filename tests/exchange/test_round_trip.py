@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from merbench.corpus.layouts import write_corpus
+from merbench.corpus.layouts.write import write_corpus
 from tests.conftest import TINY
 from tests.corpora import MIXED, make_corpus
 from tests.exchange.conftest import of_method
