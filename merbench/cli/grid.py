@@ -8,12 +8,31 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from merbench.cli.options import SuiteChoice
+from merbench.cli.options import Command, SuiteChoice
 from merbench.cli.run import print_tables
 from merbench.exchange.export import export_grid
 from merbench.exchange.importing import import_predictions
 from merbench.execution.plan import Plan, make_plan
 from merbench.suite.load import load_suite
+
+
+def plan_options(command: Command) -> Command:
+    """Add what changes the suite that is exported, and must be said again on import."""
+    for add in reversed(
+        (
+            click.option("--corpus", help="READER:PATH, PATH, or synthetic."),
+            click.option("--folds", metavar="1,2", help="Only these folds."),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY.PATH=VALUE",
+                help="Change any field of the suite (repeatable; value in YAML).",
+            ),
+        )
+    ):
+        command = add(command)
+    return command
 
 
 @click.group()
@@ -24,15 +43,7 @@ def grid() -> None:
 @grid.command("export")
 @click.argument("suite")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--corpus", help="READER:PATH, PATH, or synthetic.")
-@click.option("--folds", metavar="1,2", help="Only these folds.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Change any field of the suite (repeatable; value in YAML).",
-)
+@plan_options
 @click.option("--force", is_flag=True, help="Replace the export that is in the folder.")
 def export_command(
     *,
@@ -66,15 +77,7 @@ def export_command(
 @click.option(
     "--run", "root", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
 )
-@click.option("--corpus", help="READER:PATH, PATH, or synthetic.")
-@click.option("--folds", metavar="1,2", help="Only these folds.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Change any field of the suite (repeatable; value in YAML).",
-)
+@plan_options
 @click.option("--replace", is_flag=True, help="Replace what this label was before.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def import_command(

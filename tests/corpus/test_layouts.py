@@ -186,7 +186,7 @@ def test_a_failed_write_leaves_the_old_corpus_as_it_was(synthetic, tmp_path):
 def test_a_corpus_is_replaced_only_on_request(synthetic, tmp_path):
     folder = tmp_path / "corpus"
     write_corpus(synthetic, folder, "table")
-    with pytest.raises(ConfigError, match="not empty"):
+    with pytest.raises(ConfigError, match="holds a corpus; --force replaces it"):
         write_corpus(synthetic, folder, "mmin")
     write_corpus(synthetic, folder, "mmin", replace=True)
     assert sorted(p.name for p in folder.iterdir()) == ["A", "L", "V", "corpus.json", "target"]
@@ -195,7 +195,7 @@ def test_a_corpus_is_replaced_only_on_request(synthetic, tmp_path):
 
 def test_what_is_no_corpus_is_never_replaced(synthetic, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ConfigError, match="no corpus"):
+    with pytest.raises(ConfigError, match="not empty and not a corpus"):
         write_corpus(synthetic, tmp_path, "table", replace=True)
     with pytest.raises(ConfigError, match="is a file"):
         write_corpus(synthetic, tmp_path / "thesis.tex", "table", replace=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from merbench.corpus.corpus import Corpus
@@ -16,7 +13,8 @@ from merbench.corpus.layouts.npy_dir import write_npy_dir
 from merbench.corpus.layouts.table import write_table
 from merbench.corpus.load import configure, read, recognised_by
 from merbench.corpus.problems import located
-from merbench.errors import ConfigError, CorpusError
+from merbench.errors import CorpusError
+from merbench.store.fresh import fresh_folder
 
 Writer = Callable[[Corpus, Path, str | None], None]
 LAYOUTS: dict[str, Writer] = {
@@ -49,7 +47,7 @@ def write_corpus(
         ConfigError: the folder holds something, and `replace` is not set or it is no corpus.
         CorpusError: the layout cannot hold this corpus.
     """
-    with _fresh_folder(folder, replace=replace) as fresh:
+    with fresh_folder(folder, "a corpus", _is_corpus, replace=replace) as fresh:
         LAYOUTS[layout](corpus, fresh, ids)
         try:
             back = read(layout, configure(layout, path=fresh))
@@ -59,6 +57,10 @@ def write_corpus(
                 f"the {layout} layout cannot hold corpus {corpus.name!r}", CorpusError(reason)
             ) from error
         return tuple(_differences(corpus, back))
+
+
+def _is_corpus(folder: Path) -> bool:
+    return bool(recognised_by(folder))
 
 
 def _differences(corpus: Corpus, back: Corpus) -> Iterator[str]:
@@ -85,31 +87,3 @@ def _folds(corpus: Corpus) -> list[list[list[int]]]:
         [sorted(part.tolist()) for part in (fold.train, fold.valid, fold.test)]
         for fold in corpus.predefined
     ]
-
-
-@contextmanager
-def _fresh_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
-    """Yield a new folder beside `folder` and put it there once all has gone well."""
-    folder = folder.resolve()
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder}: is a file; expected a new or empty folder")
-    occupied = folder.is_dir() and any(folder.iterdir())
-    if occupied and not replace:
-        raise ConfigError(f"{folder}: not empty; --force replaces the corpus that is there")
-    if occupied and not recognised_by(folder):
-        raise ConfigError(f"{folder}: holds something that is no corpus; remove it yourself")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex
-    fresh = folder.with_name(f".{folder.name}.{mark}.new")
-    fresh.mkdir()
-    try:
-        yield fresh
-        if folder.exists():
-            old = folder.with_name(f".{folder.name}.{mark}.old")
-            folder.rename(old)
-            fresh.rename(folder)
-            shutil.rmtree(old)
-        else:
-            fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
