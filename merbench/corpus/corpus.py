@@ -51,6 +51,9 @@ class Modality:
         """(N,) True where the modality is natively absent."""
         return np.equal(self.lengths, 0)
 
+    def release(self) -> None:
+        """Give back memory that reading the features took and that can be had again."""
+
     def sequence(self, utterance: int) -> NDArray[np.float32]:
         """Return the (T, width) features of one utterance."""
         return self.values[self.offsets[utterance] : self.offsets[utterance + 1]]

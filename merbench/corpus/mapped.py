@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,12 @@ class MappedModality(Modality):
         """Send where the features are, not what they are."""
         state = (self.name, self.kind, self.values_file, self.offsets_file, self.values.shape)
         return (_open_again, state)
+
+    def release(self) -> None:
+        """Let go of the pages that were read: the file still has them, and so does its cache."""
+        mapped = getattr(self.values, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     @classmethod
     def open(cls, name: str, kind: Kind, values_file: Path, offsets_file: Path) -> MappedModality:

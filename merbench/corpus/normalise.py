@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.errors import CorpusError
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 # A column whose spread is this small a share of its size is constant up to float32 rounding.
 _CONSTANT = 1e-6
 
@@ -41,19 +41,24 @@ class ModalityNormaliser:
         """Number of columns that stay."""
         return len(self.keep)
 
-    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalise raw frames.
+    def apply(
+        self, values: NDArray[np.float32], frames: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Normalise raw frames, some thousand at a time: only the result is ever held whole.
 
         Args:
             values: (F, D) raw frames.
+            frames: (n,) which of them, in the order wanted; all of them if None.
 
         Returns:
-            (F, k) float32 with zero mean and unit variance over the training frames; NaN -> 0.
+            (n, k) float32 with zero mean and unit variance over the training frames; NaN -> 0.
         """
-        kept = values if self.width == values.shape[1] else values[:, self.keep]
-        out = np.empty(kept.shape, np.float32)
-        for block in _blocks(len(kept)):
-            scaled = (kept[block] - self.mean) / self.sd
+        chosen = np.arange(len(values)) if frames is None else frames
+        out = np.empty((len(chosen), self.width), np.float32)
+        for block in _blocks(len(chosen)):
+            some = values[chosen[block]]
+            kept = some if self.width == values.shape[1] else some[:, self.keep]
+            scaled = (kept - self.mean) / self.sd
             out[block] = np.where(np.isnan(scaled), 0.0, scaled)
         return out
 

@@ -100,7 +100,8 @@ def make_part(
         zip(corpus.modalities, normaliser.modalities, strict=True)
     ):
         there = shown[:, column]
-        values = norm.apply(modality.values[frame_positions(modality, positions[there])])
+        values = norm.apply(modality.values, frame_positions(modality, positions[there]))
+        modality.release()
         lengths = torch.from_numpy(np.where(there, modality.lengths[positions], 0))
         features[modality.name] = Ragged(torch.from_numpy(values), lengths).to(device)
     return Part(

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import json
 import pickle
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -175,3 +176,25 @@ def test_replacing_a_field_forgets_the_stored_fingerprint(folder):
     corpus = load_corpus(folder)
     other = dataclasses.replace(corpus, classes=("x", *corpus.classes[1:]))
     assert other.fingerprint != corpus.fingerprint
+
+
+def resident_file_pages() -> int:
+    """Return bytes of mapped files that this process holds in memory."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssFile:")[2].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
+def test_features_that_were_read_are_let_go_of_and_read_again(tmp_path):
+    corpus = make_corpus(400, streams=(Stream("audio", 500, 60), Stream("face", 300, 50)))
+    write_corpus(corpus, tmp_path / "native", "native")
+    mapped = load_corpus(tmp_path / "native").modalities[0]
+    before = resident_file_pages()
+    total = float(mapped.values.sum())
+    held = resident_file_pages() - before
+    assert held > 0.8 * mapped.values.nbytes > 5_000_000
+    mapped.release()
+    assert resident_file_pages() - before < 0.2 * mapped.values.nbytes
+    assert float(mapped.values.sum()) == total
+    corpus.modalities[0].release()  # in memory there is nothing to give back
+    assert np.array_equal(corpus.modalities[0].values, mapped.values)
