@@ -127,9 +127,9 @@ class MminConfig(NetworkConfig):
     def _go_together(self) -> MminConfig:
         if self.imagination == "off":
             of_it = ("forward_weight", "cycle_weight", "cascades", "cycle")
-            self.refuse_changed("imagination", *of_it)
+            self.refuse_changed("imagination: off", *of_it)
         if self.cycle == "off":
-            self.refuse_changed("cycle", "cycle_weight", "cascades")
+            self.refuse_changed("cycle: off", "cycle_weight", "cascades")
         return self
 
 

@@ -23,6 +23,7 @@ _FILES = (
     "corpus/normalise.py",
     "execution/prepare.py",
     "execution/protocol.py",
+    "execution/tasks.py",
     "methods/base.py",
     "methods/sklearn.py",
 )

@@ -38,14 +38,15 @@ class Keys:
             "form": "single",
         }
         self.grid = [dataclasses.asdict(c) for c in protocol.grid.conditions]
-        self.noises = {
-            label: [type(noise).__qualname__, class_digest(type(noise)), noise.config.model_dump()]
+        # Lists, since training draws among the noises by their place.
+        self.noises = [
+            [label, type(noise).__qualname__, class_digest(type(noise)), noise.config.model_dump()]
             for label, noise in protocol.grid.noises.items()
-        }
-        self.points = {
-            column.label: [dataclasses.asdict(point) for point in column.points]
+        ]
+        self.points = [
+            [column.label, [dataclasses.asdict(point) for point in column.points]]
             for column in protocol.grid.columns
-        }
+        ]
         self.evaluation = {
             "batch": protocol.evaluation_batch,
             "donors": "corpus" if protocol.reserved is None else "held_out",

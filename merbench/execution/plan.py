@@ -17,7 +17,7 @@ from merbench.errors import ConfigError, did_you_mean
 from merbench.execution.build import build_methods, noise_column
 from merbench.execution.keys import Keys
 from merbench.execution.protocol import Division, Protocol
-from merbench.methods.base import Method, NetworkMethod, Selection, Stage
+from merbench.methods.base import Method, NetworkMethod, Stage
 from merbench.results.conditions import ConditionKey
 from merbench.results.header import TableHeader
 from merbench.suite.load import LoadedSuite
@@ -252,8 +252,3 @@ def _without_filter(stage: Stage) -> Stage:
     """Return the same stage for training data that lacks nothing: recipes then compare equal."""
     teacher = None if stage.teacher is None else _without_filter(stage.teacher)
     return dataclasses.replace(stage, complete_only=False, teacher=teacher)
-
-
-def teacher_selection(stage: Stage) -> Selection:
-    """Return the criterion by which a stage is picked when it serves as teacher."""
-    return stage.selections[0]

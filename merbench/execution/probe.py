@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 import torch
 
 from merbench import seeds
+from merbench.errors import CellError
 from merbench.execution.cost import Costs
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
 from merbench.execution.tasks import cpu_threads, fit_black_box, peak_memory
 from merbench.methods.base import BlackBox, EncodeFuse, Network, Stage
 from merbench.training.config import StageTraining
-from merbench.training.loop import TrainingData, train_stage
+from merbench.training.loop import TrainingData, train_stage, usable
 from merbench.training.sampling import batches
 
 _FEW, _MORE = 2, 6
@@ -35,13 +36,19 @@ def probe(plan: Plan, costs: Costs) -> int:
 
 def _estimates(plan: Plan, costs: Costs) -> Iterator[tuple[StageTask | CellTask, float]]:
     first = plan.cells[0].fold
-    for stage in plan.stages:
-        if stage.fold is first and not costs.knows(stage):
-            yield stage, _stage_seconds(stage.stage, prepare(plan.protocol, stage.division))
-    for cell in plan.cells:
-        if cell.fold is first and not costs.knows(cell):
-            fold = prepare(plan.protocol, cell.division)
-            yield cell, _cell_seconds(cell, fold)
+    tasks: list[StageTask | CellTask] = [*plan.stages, *plan.cells]
+    for task in tasks:
+        if task.fold is not first or costs.knows(task):
+            continue
+        fold = prepare(plan.protocol, task.division)
+        try:
+            if isinstance(task, StageTask):
+                yield task, _stage_seconds(task.stage, fold)
+            else:
+                yield task, _cell_seconds(task, fold)
+        except CellError as error:
+            name = task.stage.name if isinstance(task, StageTask) else task.label
+            raise CellError(f"{name}, fold {task.fold.name}: {error}") from error
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -60,6 +67,7 @@ def _stage_seconds(stage: Stage, fold: PreparedFold) -> float:
     """Time one epoch of few and one of more steps; the difference is what a step costs."""
     teacher = None if stage.teacher is None else _untrained(stage.teacher, fold)
     data = fold.training_data(stage)
+    data = dataclasses.replace(data, train=usable(stage, data.train))
     once = _one_epoch(stage.training)
     probed = dataclasses.replace(stage, training=once)
     size = once.batch_size

@@ -42,13 +42,15 @@ class Protocol:
     def token(self) -> str:
         """Names the protocol in a process: equal tokens prepare folds equally."""
         grid = [dataclasses.asdict(condition) for condition in self.grid.conditions]
-        noises = {
-            label: [
-                f"{type(noise).__module__}:{type(noise).__qualname__}",
-                noise.config.model_dump(),
+        noises = [
+            [
+                column.label,
+                f"{type(column.noise).__module__}:{type(column.noise).__qualname__}",
+                column.noise.config.model_dump(),
+                [dataclasses.asdict(point) for point in column.points],
             ]
-            for label, noise in self.grid.noises.items()
-        }
+            for column in self.grid.columns
+        ]
         reserved = None if self.reserved is None else self.reserved.tolist()
         settings = [self.seed, reserved, self.evaluation_batch]
         content = [self.corpus.fingerprint, grid, noises, settings, self.device]

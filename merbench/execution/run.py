@@ -261,7 +261,7 @@ class _Run:
             "draws_hash": self.draws_hash,
             "protocol": self.identity.model_dump(mode="json"),
             "donors_trained_on": {r["fold"]: r["donors_trained_on"] for r in records},
-            "values_digest": {r["fold"]: r["values_digest"] for r in records},
+            "values_digest": {_division(r): r["values_digest"] for r in records},
             "versions": provenance.versions(),
             "git": self.git,
             "host": provenance.host(),
@@ -293,7 +293,7 @@ class _Run:
         notes: dict[str, set[str]] = {}
         digests: dict[str, set[str]] = {}
         for record in records:
-            digests.setdefault(record["fold"], set()).add(record["values_digest"])
+            digests.setdefault(_division(record), set()).add(record["values_digest"])
             for note in record["notes"]:
                 notes.setdefault(note, set()).add(record["fold"])
         total = len(self.plan.folds)
@@ -307,6 +307,12 @@ class _Run:
                     "(they ran on different kinds of machines)"
                 )
         return found
+
+
+def _division(record: dict[str, Any]) -> str:
+    """Name what a cell's features depend on: the fold, and how much of its training is withheld."""
+    rate: float = record.get("missing_rate", 0.0)
+    return f"{record['fold']}, {rate:.0%} of training incomplete" if rate else str(record["fold"])
 
 
 def _waves(tasks: Sequence[StageTask]) -> Iterator[list[StageTask]]:

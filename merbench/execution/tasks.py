@@ -20,7 +20,7 @@ from merbench import seeds
 from merbench.corpus.normalise import Normaliser
 from merbench.errors import CellError, MerbenchError
 from merbench.evaluation.fuse import fused_rows
-from merbench.execution.plan import CellTask, StageTask, teacher_selection
+from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
 from merbench.execution.protocol import Protocol
 from merbench.methods.base import (
@@ -111,7 +111,7 @@ def _train(
     teacher = None
     if stage.teacher is not None and teacher_key is not None:
         teacher = _restored(
-            stage.teacher, fold, teacher_key, teacher_selection(stage.teacher), protocol, store
+            stage.teacher, fold, teacher_key, stage.teacher.taught_by, protocol, store
         )
     data = fold.training_data(stage)
     return train_stage(stage, data, teacher, (fold_name, seed))
@@ -189,6 +189,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
         "fused_rows": fused_rows(learnt.predictor),
         "notes": list(fold.notes),
         "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
+        "missing_rate": task.division.missing_rate,
         "values_digest": fold.evaluator.values_digest(),
         "shape": asdict(fold.shape),
     }

@@ -42,8 +42,8 @@ class MethodConfig(Config):
 
     noised_as: Literal["present", "absent"] = "present"
 
-    def refuse_changed(self, part: str, *fields: str) -> None:
-        """Refuse settings of a part that is switched off.
+    def refuse_changed(self, why: str, *fields: str) -> None:
+        """Refuse settings that another one, such as `vae: off`, leaves without a meaning.
 
         Raises:
             ValueError: one of the fields is not at its default.
@@ -52,7 +52,8 @@ class MethodConfig(Config):
         changed = [name for name in fields if getattr(self, name) != known[name].default]
         if changed:
             raise ValueError(
-                f"{part}: off leaves {', '.join(changed)} without a meaning; expected none of them"
+                f"{why} leaves {', '.join(changed)} without a meaning; leave "
+                f"{'it' if len(changed) == 1 else 'them'} out"
             )
 
 
@@ -288,6 +289,11 @@ class Stage(ABC):
         and as a method of its own (picked on the partial ones): both are kept.
         """
         return ("complete", "partial") if self.sampling.patterns == "complete" else ("partial",)
+
+    @property
+    def taught_by(self) -> Selection:
+        """The criterion by which it is picked when it serves as teacher."""
+        return self.selections[0]
 
     @abstractmethod
     def build(self, shape: CorpusShape) -> Network:

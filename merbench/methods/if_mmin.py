@@ -108,9 +108,9 @@ class IfMminConfig(NetworkConfig):
     @model_validator(mode="after")
     def _go_together(self) -> IfMminConfig:
         if self.invariant == "off":
-            self.refuse_changed("invariant", "cmd", "cmd_weight", "invariant_weight")
+            self.refuse_changed("invariant: off", "cmd", "cmd_weight", "invariant_weight")
         if self.cmd == "off":
-            self.refuse_changed("cmd", "cmd_weight")
+            self.refuse_changed("cmd: off", "cmd_weight")
         return self
 
 

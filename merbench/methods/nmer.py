@@ -64,14 +64,19 @@ class NmerNetwork(BranchedNetwork):
     """Stage 2: a conditional VAE imagines the clean embedding, a classifier reads it."""
 
     def __init__(
-        self, shape: CorpusShape, branches: Branches, vae: ConditionalVae, stage: NmerStage
+        self,
+        shape: CorpusShape,
+        branches: Branches,
+        vae: ConditionalVae,
+        dropout: float,
+        *,
+        sampled: bool,
     ) -> None:
         width = WIDTH * len(shape.modalities)
-        classifier = Classifier(width, shape.classes, stage.training.dropout, batch_norm=True)
+        classifier = Classifier(width, shape.classes, dropout, batch_norm=True)
         super().__init__(shape, branches, classifier)
-        self.vae = vae
-        self.sampled = stage.latent == "sampled"
-        if self.sampled or stage.tokens == "batch":
+        self.vae, self.sampled = vae, sampled
+        if sampled or vae.tokens == "batch":
             self.fused_rows = RELEASED_BATCH
         initialise(self)
 
@@ -101,22 +106,51 @@ class NmerNetwork(BranchedNetwork):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NmerStage(Stage):
-    """Loss = CE + MSE(h', h*) + beta KL + MSE(s, s*), the truth from complete clean input.
+class NmerSecondStage(Stage):
+    """What stage 2 is, whatever imagines h': CE + MSE(h', h*) + MSE(s, s*).
+
+    The truth, h* and s*, is the frozen stage-1 network's on complete clean input.
 
     Attributes:
         invariant: False for s = 0, without its term.
+    """
+
+    name: ClassVar[str] = "nmer"
+    invariant: bool = True
+
+    def warm_start(self, network: BranchedNetwork, teacher: AlignmentNetwork) -> None:
+        """Take the teacher's encoders, both kinds, and S."""
+        network.branches.load_state_dict(teacher.branches.state_dict())
+
+    def terms(
+        self, network: BranchedNetwork, batch: Batch, imagined: Tensor, s: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the terms that h' and s, (B, M d) each, give."""
+        known = known_modalities(batch, network.shape)
+        truth = network.branches.split(complete_targets(batch, network.shape))
+        found = {
+            "ce": batch.cross_entropy(network.classifier(imagined)),
+            "mse": masked_mse(imagined, truth.first, known),
+        }
+        if self.invariant:
+            found["invariant"] = masked_mse(s, truth.second, known)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class NmerStage(NmerSecondStage):
+    """Stage 2: its loss has `beta` KL beside the other terms.
+
+    Attributes:
         tokens: what attention runs over.
         latent: what h' is decoded from at test: the latent's mean, or a sample.
         output: what the decoder ends with.
         kl: how the KL term is reduced over the batch.
     """
 
-    name: ClassVar[str] = "nmer"
     beta: float
     warm_up: float
     free_bits: float
-    invariant: bool = True
     tokens: Tokens = "one"
     latent: Literal["mean", "sampled"] = "mean"
     output: Output = "linear"
@@ -126,27 +160,24 @@ class NmerStage(Stage):
         """Build the network."""
         modalities = len(shape.modalities)
         vae = ConditionalVae(WIDTH * modalities, modalities, self.tokens, self.output)
-        return NmerNetwork(shape, _branches(shape, self.invariant), vae, self)
-
-    def warm_start(self, network: NmerNetwork, teacher: AlignmentNetwork) -> None:
-        """Take the teacher's encoders, both kinds, and S."""
-        network.branches.load_state_dict(teacher.branches.state_dict())
+        return NmerNetwork(
+            shape,
+            _branches(shape, self.invariant),
+            vae,
+            self.training.dropout,
+            sampled=self.latent == "sampled",
+        )
 
     def loss(self, network: NmerNetwork, batch: Batch) -> dict[str, Tensor]:
         """Return the four terms."""
         h, s = network.branches.split(network.embed(batch.observed))
         imagined = network.vae(h, s, sample=True)
-        known = known_modalities(batch, network.shape)
-        truth = network.branches.split(complete_targets(batch, network.shape))
         ramp = min(1.0, batch.progress / self.warm_up) if self.warm_up else 1.0
-        terms = {
-            "ce": batch.cross_entropy(network.classifier(imagined.embedding)),
-            "mse": masked_mse(imagined.embedding, truth.first, known),
-            "kl": self.beta * ramp * imagined.latent.kl(self.free_bits, self.kl),
+        kl = imagined.latent.kl(self.free_bits, self.kl)
+        return {
+            **self.terms(network, batch, imagined.embedding, s),
+            "kl": self.beta * ramp * kl,
         }
-        if self.invariant:
-            terms["invariant"] = masked_mse(s, truth.second, known)
-        return terms
 
 
 class CascadeNetwork(BranchedNetwork):
@@ -172,34 +203,18 @@ class CascadeNetwork(BranchedNetwork):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CascadeStage(Stage):
-    """Loss = CE + MSE(h', h*) + MSE(s, s*): NMER's stage 2 with a cascade for its VAE."""
-
-    name: ClassVar[str] = "nmer"
-    invariant: bool = True
+class CascadeStage(NmerSecondStage):
+    """Stage 2 with a cascade for its VAE."""
 
     def build(self, shape: CorpusShape) -> CascadeNetwork:
         """Build the network."""
         return CascadeNetwork(shape, _branches(shape, self.invariant), self.training.dropout)
 
-    def warm_start(self, network: CascadeNetwork, teacher: AlignmentNetwork) -> None:
-        """Take the teacher's encoders, both kinds, and S."""
-        network.branches.load_state_dict(teacher.branches.state_dict())
-
     def loss(self, network: CascadeNetwork, batch: Batch) -> dict[str, Tensor]:
         """Return the three terms."""
         embeddings = network.embed(batch.observed)
-        imagined = network.imagine(embeddings)
-        known = known_modalities(batch, network.shape)
-        truth = network.branches.split(complete_targets(batch, network.shape))
-        terms = {
-            "ce": batch.cross_entropy(network.classifier(imagined)),
-            "mse": masked_mse(imagined, truth.first, known),
-        }
-        if self.invariant:
-            s = network.branches.split(embeddings).second
-            terms["invariant"] = masked_mse(s, truth.second, known)
-        return terms
+        s = network.branches.split(embeddings).second
+        return self.terms(network, batch, network.imagine(embeddings), s)
 
 
 class NmerConfig(NetworkConfig):
@@ -230,9 +245,9 @@ class NmerConfig(NetworkConfig):
     @model_validator(mode="before")
     @classmethod
     def _without_scheduler(cls, values: Any) -> Any:
-        """Without a scheduler what is absent is zeros, in training too."""
+        """Without a scheduler what is missing is zeros, in training and in validation too."""
         if isinstance(values, dict) and values.get("scheduler") == "off":
-            return {"train_noise": "off", "absent_input": "zeros", **values}
+            return {"train_noise": "off", "absent_input": "zeros", "selection": "clean", **values}
         return values
 
     @model_validator(mode="after")
@@ -241,10 +256,20 @@ class NmerConfig(NetworkConfig):
             raise ValueError(
                 "attention: batch reads each utterance as one token; expected tokens: one"
             )
-        if self.scheduler == "off" and self.train_noise == "scheduler":
-            raise ValueError("scheduler: off leaves no noise; expected train_noise: off or suite")
+        if self.scheduler == "off":
+            if self.train_noise == "scheduler":
+                raise ValueError(
+                    "scheduler: off leaves no noise; expected train_noise: off or suite"
+                )
+            if self.absent_input == "noise" or self.selection == "noised":
+                raise ValueError(
+                    "scheduler: off reads zeros where something is missing; expected absent_input: "
+                    "zeros and selection: clean"
+                )
+        if self.train_noise != "scheduler":
+            self.refuse_changed(f"train_noise: {self.train_noise}", "level_draw")
         if self.vae == "off":
-            self.refuse_changed("vae", *_OF_THE_VAE)
+            self.refuse_changed("vae: off", *_OF_THE_VAE)
         return self
 
 

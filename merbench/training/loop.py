@@ -122,7 +122,7 @@ def train_stage(
         CellError: too little complete data, or a loss that is not finite.
     """
     device = data.train.labels.device
-    train = _usable(stage, data)
+    train = usable(stage, data.train)
     with seeds.torch_scope(device, "training", stage.name, *key):
         network = stage.build(data.shape)
         network.to(device)
@@ -133,18 +133,22 @@ def train_stage(
         return fit.run()
 
 
-def _usable(stage: Stage, data: TrainingData) -> Part:
-    """Return the utterances a stage may train on."""
-    complete = data.train.available.all(1)
+def usable(stage: Stage, train: Part) -> Part:
+    """Return the training utterances that a stage may train on.
+
+    Raises:
+        CellError: it wants complete ones, and there are less than two batches.
+    """
+    complete = train.available.all(1)
     if not stage.complete_only or bool(complete.all()):
-        return data.train
+        return train
     needed = 2 * stage.training.batch_size
     if int(complete.sum()) < needed:
         raise CellError(
             f"stage {stage.name!r} trains on complete utterances: {int(complete.sum())} of "
-            f"{len(data.train)} are, and two batches of {stage.training.batch_size} need {needed}"
+            f"{len(train)} are, and two batches of {stage.training.batch_size} need {needed}"
         )
-    return data.train.select(complete.nonzero().squeeze(1))
+    return train.select(complete.nonzero().squeeze(1))
 
 
 def _sampler(

@@ -164,11 +164,16 @@ class Validator:
 
     @torch.no_grad()
     def diagnose(self, network: Network) -> dict[str, float]:
-        """Return the network's own figures, averaged over the partial patterns."""
+        """Return the network's own figures, averaged over the partial patterns.
+
+        Where rows are not independent, they are those of the first batch.
+        """
         network.eval()
         known = self._known(network)
+        some = slice(fused_rows(network))
         each = []
         for states in self._states()[:-1]:
             combined = combine(known, self.shape, [states])
-            each.append(network.diagnose(combined.embeddings, combined.states))
+            embeddings = {name: e[some] for name, e in combined.embeddings.items()}
+            each.append(network.diagnose(embeddings, combined.states[some]))
         return {name: sum(figures[name] for figures in each) / len(each) for name in each[0]}

@@ -169,3 +169,22 @@ def test_the_schema_of_suites_is_printed_and_nothing_else(merbench):
     assert suite.keys() <= schema["properties"].keys()
     assert set(schema["required"]) <= suite.keys()
     validate(Source.parse(json.dumps(suite), "tiny.yaml"))
+
+
+def test_plan_probes_stages_that_train_on_what_is_complete(merbench):
+    """Half of the utterances are incomplete: the first two batches of them are not enough."""
+    suite = merbench.suite(
+        corpus={"reader": "synthetic", "utterances": 300},
+        methods=[{"name": "mmin", "train_missing_rate": 0.5}, "zero_fill"],
+        training={"preset": "quick", "batch_size": 16},
+    )
+    said = merbench("plan", suite, "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["seconds"] > 0
+
+
+def test_plan_says_whose_training_data_do_not_suffice(merbench):
+    suite = merbench.suite(methods=["zero_fill", {"name": "mmin", "train_missing_rate": 0.9}])
+    said = merbench("plan", suite)
+    assert said.code == 1
+    assert "fusion, fold 1: stage 'fusion' trains on complete utterances" in said.err

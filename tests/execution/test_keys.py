@@ -1,6 +1,7 @@
 """Content keys: what makes a cell another cell, and what does not."""
 
 import importlib
+import json
 import linecache
 import sys
 from dataclasses import dataclass
@@ -202,3 +203,17 @@ def test_a_class_answers_for_the_modules_of_its_bases():
     assert class_digest(FusionStage) != class_digest(NoiseAugment)
     assert class_digest(NoiseAugment) != class_digest(ModalityDropout)
     assert len(harness_digest()) == len(class_digest(FusionNetwork)) == 64
+
+
+def test_the_order_of_noises_is_part_of_what_a_stage_that_trains_on_them_depends_on():
+    noises = [{"type": t, "severities": [0.5], "on": "absent"} for t in ("gaussian", "impulse")]
+    digests = []
+    for order in (noises, noises[::-1]):
+        grid = json.dumps({"patterns": ["audio+visual+text"], "noise": order})
+        methods = "[{name: modality_dropout, train_noise: suite}, {name: mmin, train_noise: suite}]"
+        plan = make_plan(
+            load_suite("quick", [f"grid={grid}", f"methods={methods}", "contrasts=[]"])
+        )
+        digests.append(({cell.key for cell in plan.cells}, plan.protocol.token))
+    assert not digests[0][0] & digests[1][0]
+    assert digests[0][1] != digests[1][1]

@@ -396,3 +396,16 @@ def test_stored_weights_give_the_stored_predictions_again(merbench, tiny_run):
         found = fold.evaluator.evaluate(cell.method, cell.method)
     stored = store.cell_predictions(cell.folder, store.cell_record(cell.folder, cell.key))
     np.testing.assert_array_equal(found.predictions, stored.predictions)
+
+
+def test_methods_with_different_training_data_do_not_look_like_different_machines(
+    merbench, tmp_path
+):
+    methods = ["logreg", {"name": "logreg", "label": "less", "train_missing_rate": 0.5}]
+    merbench.run(merbench.suite(methods=methods), tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert set(record["values_digest"]) == {
+        "1", "2", "1, 50% of training incomplete", "2, 50% of training incomplete",
+    }  # fmt: skip
+    assert len(set(record["values_digest"].values())) == 4
+    assert not any("kinds of machines" in text for text in record["warnings"])

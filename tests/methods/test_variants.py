@@ -152,6 +152,7 @@ def test_nmer_without_its_scheduler_reads_zeros_where_something_is_missing(world
     stages = make_stages("nmer", scheduler="off")
     sampling = stages[-1].sampling
     assert (sampling.train_noise, sampling.absent_input) == ("off", "zeros")
+    assert make_stages("nmer_released", scheduler="off")[-1].validation == "clean"
     assert make_method("nmer", scheduler="off").trained_on({"gaussian"}) == frozenset()
     assert make_method("nmer").trained_on({"gaussian", "burst"}) == {"gaussian"}
 
@@ -226,7 +227,11 @@ def test_mmin_without_imagination_is_its_teachers_encoders_on_partial_patterns(w
     [
         ("nmer", {"attention": "batch", "tokens": "modalities"}, "expected tokens: one"),
         ("nmer", {"scheduler": "off", "train_noise": "scheduler"}, "expected train_noise: off"),
-        ("nmer", {"vae": "off", "kl": "sum"}, "vae: off leaves kl"),
+        ("nmer", {"vae": "off", "kl": "sum"}, "vae: off leaves kl without a meaning; leave it out"),
+        ("nmer", {"scheduler": "off", "absent_input": "noise"}, "expected absent_input: zeros"),
+        ("nmer_released", {"scheduler": "off", "selection": "noised"}, "and selection: clean"),
+        ("nmer", {"scheduler": "off", "level_draw": "batch"}, "train_noise: off leaves level_draw"),
+        ("nmer", {"train_noise": "suite", "level_draw": "batch"}, "suite leaves level_draw"),
         ("if_mmin", {"invariant": "off", "cmd_weight": 2.0}, "invariant: off leaves cmd_weight"),
         ("if_mmin", {"cmd": "off", "cmd_weight": 2.0}, "cmd: off leaves cmd_weight"),
         ("mmin", {"cycle": "off", "cycle_weight": 1.0}, "cycle: off leaves cycle_weight"),

@@ -76,3 +76,12 @@ def test_methods_without_figures_of_their_own_report_none() -> None:
     world = make_world()
     network = build(make_stages("mmin")[-1], world.shape)
     assert Validator(world.test, world.shape, world.data().absent).diagnose(network) == {}
+
+
+def test_figures_of_a_network_that_mixes_rows_are_those_of_one_batch_of_them() -> None:
+    world = make_world(400)
+    network = build(make_stages("nmer", attention="batch")[-1], world.shape, seed=3)
+    whole = Validator(world.test, world.shape, world.data().absent).diagnose(network)
+    first = world.test.select(torch.arange(network.fused_rows))
+    assert len(first) < len(world.test)
+    assert Validator(first, world.shape, world.data().absent).diagnose(network) == whole
