@@ -162,3 +162,30 @@ def test_synth_writes_any_layout(merbench, tmp_path, layout):
     assert load_corpus(tmp_path / "o").fingerprint == (
         load_corpus("synthetic", utterances=40).fingerprint
     )
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("t", "t: is t, which the corpus is read from"),
+        ("link", "link: is t, which the corpus is read from"),
+        ("t/native", "t/native: lies in t, which"),
+        (".", ".: holds t, which"),
+    ],
+)
+def test_a_corpus_is_never_converted_onto_itself(merbench, tmp_path, out, words):
+    write(tmp_path / "t")
+    (tmp_path / "link").symlink_to("t")
+    before = sorted(tmp_path.rglob("*"))
+    said = merbench("data", "convert", "t", "--out", out, "--force")
+    assert said.code == 2
+    assert said.err.startswith(f"Error: {words}")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert load_corpus(tmp_path / "t").names == ("prosody", "text", "face")
+
+
+def test_a_folder_that_is_taken_is_named_as_it_was_typed(merbench, tmp_path):
+    write(tmp_path / "t")
+    write(tmp_path / "o")
+    said = merbench("data", "convert", "t", "--out", "o")
+    assert said.err == "Error: o: holds a corpus; --force replaces it\n"
