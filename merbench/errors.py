@@ -51,4 +51,6 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     known = sorted(options)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}valid: {', '.join(known) if known else 'none'}"
+    names = ", ".join(known) if known else "none"
+    # Names come from files too, and may hold what no terminal or file takes.
+    return f"{hint}valid: {names}".encode("utf-8", "backslashreplace").decode()

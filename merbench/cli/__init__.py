@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -84,6 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def call(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one message on stderr."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Text of a corpus that the terminal cannot show is no reason to end with a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         outcome: Any = cli.main(arguments, prog_name="merbench", standalone_mode=False)
     except MerbenchError as error:

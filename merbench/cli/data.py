@@ -15,6 +15,7 @@ from merbench.corpus.check import check_corpus
 from merbench.corpus.describe import CorpusFacts, describe
 from merbench.corpus.layouts.write import LAYOUTS, write_corpus
 from merbench.corpus.load import configure, configured, load_corpus, read
+from merbench.corpus.readers.base import PathConfig
 from merbench.corpus.readers.synthetic import SHAPES
 from merbench.suite.source import Source
 
@@ -88,16 +89,17 @@ def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], for
 
     SPEC is READER:PATH, PATH (the reader is detected) or synthetic. The result is read back before
     it takes its place, and what the layout has no room for is said; a conversion that fails leaves
-    nothing behind.
+    nothing behind. --force replaces a folder only where every file in it belongs to its corpus.
 
     \b
     merbench data convert table:iemocap --out iemocap-native
     merbench data convert mmsa:aligned_50.pkl --set bin='{at: [0], names: [neg, pos]}' --out mosi
     """  # noqa: D301  # click looks for the character, not for two
     options = _options(settings)
-    corpus = load_corpus(spec, **options)
-    ids = options.get("ids")
-    lost = write_corpus(corpus, out, layout, ids=ids, replace=force)
+    chosen = configured(spec, **options)
+    corpus = read(*chosen)
+    source = chosen.config.path if isinstance(chosen.config, PathConfig) else None
+    lost = write_corpus(corpus, out, layout, ids=options.get("ids"), replace=force, source=source)
     click.echo(f"{len(corpus)} utterances in {layout}:{out}")
     if not lost:
         click.echo(f"read back with the same fingerprint {corpus.fingerprint[:12]}", err=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merbench.corpus.problems import ProblemError, Problems
+from merbench.corpus.text import UNWRITABLE, first_unwritable
 from merbench.errors import CorpusError
 
 Kind = Literal["vector", "tokens", "sequence"]
@@ -230,6 +231,18 @@ class Corpus:
         for what, column in (("labels", self.labels), *self.groups.items()):
             if len(column) != n:
                 raise CorpusError(f"corpus {self.name!r}: {len(column)} {what} for {n} utterances")
+        for what, texts in (
+            ("name", [self.name]),
+            ("utterance", self.utterances),
+            ("class", self.classes),
+            ("modality", names),
+            ("fold", [fold.name for fold in self.predefined]),
+            *((group, column.tolist()) for group, column in self.groups.items()),
+        ):
+            wrong = first_unwritable(texts)
+            if wrong is not None:
+                text = f"corpus {self.name!r}: {what} {wrong!r} {UNWRITABLE}"
+                raise ProblemError("text", text)
         if len(self.classes) < 2:
             raise CorpusError(f"corpus {self.name!r}: needs at least 2 classes")
 

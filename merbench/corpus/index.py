@@ -23,6 +23,7 @@ from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 Role = Literal["utterance", "label", "speaker", "session", "dialogue", "split"]
 REQUIRED: tuple[Role, ...] = ("utterance", "label")
+_SEPARATORS = ";\t|"
 PART_OF_SPLIT = {
     "train": "train",
     "valid": "valid",
@@ -154,8 +155,12 @@ def _groups(
 def _read_csv(path: Path, problems: Problems) -> _Csv:
     rows: list[list[str]] = []
     lines: list[int] = []
+    if path.is_dir():
+        raise ProblemError("unreadable", f"{path}: is a folder, expected a csv")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
+            _check_separator(path, stream.readline())
+            stream.seek(0)
             reader = csv.reader(stream, strict=True)
             header = next(reader, [])
             for row in reader:
@@ -193,6 +198,14 @@ def _read_csv(path: Path, problems: Problems) -> _Csv:
         },
         len(rows) - len(sound),
     )
+
+
+def _check_separator(path: Path, header: str) -> None:
+    """Refuse a header of one column that another separator would divide."""
+    other = next((mark for mark in _SEPARATORS if mark in header), None)
+    if "," not in header and other is not None:
+        what = f"one column {header.strip()!r}; is the separator {other!r}? expected ','"
+        raise ProblemError("separator", f"{path}, line 1: {what}")
 
 
 def _place(path: Path, name: str, lines: Sequence[int], row: int) -> str:

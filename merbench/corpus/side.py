@@ -16,6 +16,7 @@ from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality, PredefinedFold
 from merbench.corpus.normalise import frame_positions
 from merbench.corpus.problems import ProblemError
+from merbench.corpus.text import read_json
 from merbench.errors import CorpusError, did_you_mean
 
 SIDE = "corpus.json"
@@ -91,10 +92,7 @@ def read_side(path: Path) -> SideFile:
     """
     if not path.is_file():
         return SideFile()
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ProblemError("unreadable", f"{path}: not a readable JSON file ({error})") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise ProblemError("unreadable", f"{path}: expected one JSON object {{...}}")
     for name in content:

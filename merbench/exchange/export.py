@@ -59,13 +59,14 @@ def export_grid(plan: Plan, folder: Path, *, replace: bool = False) -> Exported:
     Args:
         plan: corpus, folds and grid; its methods play no part.
         folder: where; must be new or empty.
-        replace: put the new export in the place of the one that is there.
+        replace: put the new export in the place of the one that is there; only where every file in
+            the folder belongs to that one.
 
     Raises:
         ConfigError: the folder is taken.
         CorpusError: the corpus cannot be normalised in some fold.
     """
-    with fresh_folder(folder, "an export of a grid", is_export, replace=replace) as fresh:
+    with fresh_folder(folder, "an export of a grid", _strangers, replace=replace) as fresh:
         names = _input_names(plan)
         _write_conditions(fresh / CONDITIONS, plan, names)
         _write_inputs(fresh / INPUTS, plan, names)
@@ -92,6 +93,16 @@ def is_export(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and found.get("kind") == _KIND
+
+
+def _strangers(folder: Path) -> list[str] | None:
+    """Return the files beside an export that are no part of it, None where there is no export."""
+    if not is_export(folder):
+        return None
+    listed = json.loads((folder / EXPORT).read_text("utf-8")).get("files")
+    known = {EXPORT, *(listed if isinstance(listed, dict) else ())}
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted({path.relative_to(folder).as_posix() for path in files} - known)
 
 
 _InputNames = list[dict[ModalityInput, str]]

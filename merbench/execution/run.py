@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol as Interface
 
 from merbench.errors import ConfigError
 from merbench.execution import provenance
 from merbench.execution.identity import identity_of
 from merbench.execution.plan import CellTask, Plan, StageTask
+from merbench.execution.protocol import Protocol
+from merbench.execution.sharing import shared
 from merbench.execution.tasks import Outcome
 from merbench.execution.worker import outcomes
 from merbench.results.tables import RunTables
@@ -33,7 +36,7 @@ from merbench.store.store import Store
 Task = StageTask | CellTask
 
 
-class Watcher(Protocol):
+class Watcher(Interface):
     """Is told how a run goes."""
 
     def start(self, tasks: Sequence[Task], kept: int) -> None:
@@ -147,10 +150,12 @@ class _Run:
         needed = self._needed(missing)
         self._describe("running", ())
         self.watcher.start([*needed, *missing], len(self.plan.cells) - len(missing))
+        waves = list(_waves(needed))
         try:
-            for wave in _waves(needed):
-                self._work([task for task in wave if not self._orphaned(task)])
-            self._work([cell for cell in missing if self._blocked(cell) is None])
+            with self._shared(max([len(missing), *map(len, waves)])) as protocol:
+                for wave in waves:
+                    self._work([task for task in wave if not self._orphaned(task)], protocol)
+                self._work([cell for cell in missing if self._blocked(cell) is None], protocol)
         except KeyboardInterrupt:
             self._describe("interrupted", ())
             raise
@@ -159,6 +164,13 @@ class _Run:
         self._describe("failed" if failures else "complete", failures)
         total = len(self.plan.cells)
         return RunOutcome(self.root, total - len(failures), total, failures)
+
+    def _shared(self, widest: int) -> AbstractContextManager[Protocol]:
+        """Lay the corpus out for the workers once, however many waves of tasks they are given."""
+        protocol = self.plan.protocol
+        if min(self.jobs, widest) < 2:
+            return nullcontext(protocol)
+        return shared(protocol, self.root)
 
     def _record(self, cell: CellTask) -> dict[str, Any] | None:
         """Return the record of a cell that is there; its files are checked once in a run."""
@@ -178,13 +190,13 @@ class _Run:
             if task.key in wanted and self.store.stage_record(task.key) is None
         ]
 
-    def _work(self, tasks: Sequence[Task]) -> None:
+    def _work(self, tasks: Sequence[Task], protocol: Protocol) -> None:
         by_folder = {task.folder: task for task in tasks}
         order = {fold.name: n for n, fold in enumerate(self.plan.folds)}
         # Tasks of a division follow each other, so that a worker prepares it once.
         queue = sorted(tasks, key=lambda t: (order[t.fold.name], t.division.missing_rate))
         # Closed at once where the run is interrupted: closing is what stops the workers.
-        with closing(outcomes(queue, self.jobs, self.plan.protocol, self.store)) as ended:
+        with closing(outcomes(queue, self.jobs, protocol, self.store)) as ended:
             for outcome in ended:
                 if outcome.error is not None:
                     self.broken[outcome.folder] = outcome

@@ -15,7 +15,6 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.protocol import Protocol
-from merbench.execution.sharing import shared
 from merbench.execution.tasks import Outcome, run_task
 from merbench.store.store import Store
 
@@ -28,14 +27,13 @@ def outcomes(
 ) -> Generator[Outcome, None, None]:
     """Do tasks that do not depend on each other, `jobs` at once, and yield outcomes as they come.
 
-    One job works in this process. Several share one copy of the corpus. A worker that dies fails
-    the task it was at, and no other.
+    One job works in this process. Several get the protocol sent, so that its corpus should lie in
+    files (see `shared`). A worker that dies fails the task it was at, and no other.
     """
     if min(jobs, len(tasks)) < 2:
         yield from _spread(tasks, 1, protocol, store)
         return
-    with shared(protocol, store.root) as mapped:
-        yield from _survivors(tasks, jobs, mapped, store)
+    yield from _survivors(tasks, jobs, protocol, store)
 
 
 def _survivors(

@@ -9,7 +9,9 @@ from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus
 from tests.conftest import names
 from tests.corpora import make_corpus
+from tests.corpus import test_mmin as mmin
 from tests.corpus import test_mmsa as mmsa
+from tests.corpus import test_npy_dir as npy_dir
 from tests.corpus.tables import features, rows, write
 
 
@@ -162,3 +164,130 @@ def test_synth_writes_any_layout(merbench, tmp_path, layout):
     assert load_corpus(tmp_path / "o").fingerprint == (
         load_corpus("synthetic", utterances=40).fingerprint
     )
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("t", "t: is t, which the corpus is read from"),
+        ("link", "link: is t, which the corpus is read from"),
+        ("t/native", "t/native: lies in t, which"),
+        (".", ".: holds t, which"),
+    ],
+)
+def test_a_corpus_is_never_converted_onto_itself(merbench, tmp_path, out, words):
+    write(tmp_path / "t")
+    (tmp_path / "link").symlink_to("t")
+    before = sorted(tmp_path.rglob("*"))
+    said = merbench("data", "convert", "t", "--out", out, "--force")
+    assert said.code == 2
+    assert said.err.startswith(f"Error: {words}")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert load_corpus(tmp_path / "t").names == ("prosody", "text", "face")
+
+
+def test_a_folder_that_is_taken_is_named_as_it_was_typed(merbench, tmp_path):
+    write(tmp_path / "t")
+    write(tmp_path / "o")
+    said = merbench("data", "convert", "t", "--out", "o")
+    assert said.err == "Error: o: holds a corpus; --force replaces it\n"
+
+
+BAD = "u\ud800"  # half of a character, which no file takes
+
+
+def spoil_pickle(path, field, value):
+    parts = mmsa.content(lengths=False)
+    for n, fields in zip(mmsa.COUNTS.values(), parts.values(), strict=True):
+        fields["speaker"], fields["audio_lengths"] = ["s"] * n, [1] * n
+    if field == "vision":
+        for n, fields in zip(mmsa.COUNTS.values(), parts.values(), strict=True):
+            fields["vision"] = np.zeros((n, 0, 2))
+    elif field == "field":
+        parts["train"][value] = parts["train"].pop("id")
+    elif field == "part":
+        parts[value] = {}
+    else:
+        parts["train"][field] = [*list(parts["train"][field])[:-1], value]
+    return mmsa.write(path, parts)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("vision", None, "modality 'visual' has no value for any utterance"),
+        ("id", 10**5000, "field 'id', entry 3: a whole number of 16610 bits"),
+        ("audio_lengths", 10**5000, "field 'audio_lengths', entry 3: a whole number"),
+        ("part", 10**5000, "unknown part int"),
+        ("field", 10**5000, "no field 'id'"),
+        ("part", BAD, "unknown part 'u\\ud800'"),
+        ("field", BAD, "no field 'id'"),
+        ("id", BAD, "field 'id', entry 3: 'u\\ud800' cannot be written as UTF-8"),
+        ("annotations", BAD, "field 'annotations', entry 3: 'u\\ud800' cannot be written"),
+        ("speaker", BAD, "field 'speaker', entry 3: 'u\\ud800' cannot be written"),
+    ],
+    ids=range(10),  # pytest cannot write them either
+)
+@pytest.mark.parametrize("command", ["check", "describe"])
+def test_what_no_file_could_hold_is_a_problem_of_a_pickle(
+    merbench, tmp_path, command, field, value, words
+):
+    path = spoil_pickle(tmp_path / "a.pkl", field, value)
+    said = merbench("data", command, path)
+    assert said.code == 2
+    assert f"{path}" in said.out + said.err
+    assert words in said.out + said.err
+    (said.out + said.err).encode()
+
+
+@pytest.mark.parametrize("content", ['{"name": "c\\ud800"}', '{"classes": ["sad", "happ\\udfff"]}'])
+def test_a_side_file_with_text_that_cannot_be_written_is_refused(merbench, tmp_path, content):
+    folder = write(tmp_path / "c")
+    (folder / "corpus.json").write_text(content)
+    for arguments in (("check", folder), ("describe", folder), ("convert", folder, "--out", "o")):
+        said = merbench("data", *arguments)
+        assert said.code == 2
+        assert "corpus.json, field '" in said.out + said.err
+        assert "cannot be written as UTF-8" in said.out + said.err
+    assert names(tmp_path) == ["c"]
+
+
+def test_a_reader_s_setting_that_cannot_be_written_is_refused(merbench, tmp_path):
+    folder = write(tmp_path / "c")
+    classes = r'classes=["sad", "happy", "x\ud800"]'
+    said = merbench("data", "describe", folder, "--set", classes)
+    assert said.code == 2
+    assert said.err.startswith("Error: ")
+
+
+def test_ids_of_mmin_that_cannot_be_written_are_refused(merbench, tmp_path):
+    folder = mmin.write(tmp_path / "c")
+    path = folder / "target/1/trn_int2name.npy"
+    ids = np.load(path).reshape(-1).astype("U99")
+    ids[0] = BAD
+    np.save(path, ids)
+    said = merbench("data", "check", folder)
+    assert said.code == 2
+    assert f"{path}: utterance 'u\\ud800' cannot be written" in said.out
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(merbench, tmp_path):
+    folder = npy_dir.write(tmp_path / "c")
+    path = next(folder.glob("*/u2.npy"))
+    path.unlink()
+    path.mkdir()
+    said = merbench("data", "check", folder)
+    assert said.out.splitlines()[0] == f"{path.parent}: u2.npy: is a folder, expected an npy file"
+    (table := next(folder.glob("*.csv"))).unlink()
+    table.mkdir()
+    assert f"{table}: is a folder, expected a csv" in merbench("data", "describe", folder).err
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_csv_with_another_separator_is_said_to_have_it(merbench, tmp_path, mark):
+    index = write(tmp_path / "c") / "index.csv"
+    index.write_text(index.read_text().replace(",", mark))
+    said = merbench("data", "check", tmp_path / "c")
+    (line,) = said.out.splitlines()
+    assert line.startswith(f"{index}, line 1: one column ")
+    assert line.endswith(f"; is the separator {mark!r}? expected ','")

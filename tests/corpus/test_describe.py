@@ -72,7 +72,7 @@ def test_synth_writes_the_corpus_that_the_reader_generates(tmp_path, layout):
     options = {"classes": ("angry", "happy", "neutral", "sad")} if layout == "mmin" else {}
     expected = load_corpus("synthetic", utterances=60, seed=3)
     assert load_corpus(out, **options).fingerprint == expected.fingerprint
-    with pytest.raises(ConfigError, match="not empty"):
+    with pytest.raises(ConfigError, match="holds a corpus; --force replaces it"):
         invoke("synth", "--out", out, "--layout", layout, *size)
     assert invoke("synth", "--out", out, "--force", *size).exit_code == 0
     assert load_corpus(f"table:{out}").fingerprint == expected.fingerprint

@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -200,3 +201,59 @@ def test_what_is_no_corpus_is_never_replaced(synthetic, tmp_path):
     with pytest.raises(ConfigError, match="is a file"):
         write_corpus(synthetic, tmp_path / "thesis.tex", "table", replace=True)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("layout", ["table", "npy_dir", "native", "mmsa", "mmin"])
+def test_force_replaces_a_folder_that_holds_its_corpus_and_nothing_else(
+    synthetic, tmp_path, layout
+):
+    folder = tmp_path / "corpus"
+    write_corpus(synthetic, folder, layout)
+    write_corpus(synthetic, folder, layout, replace=True)
+    (folder / "notes.txt").write_text("years of work")
+    (folder / "raw").mkdir()
+    (folder / "raw" / "a.wav").write_bytes(b"RIFF")
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(ConfigError, match=r"no part of it: notes\.txt, raw/a\.wav; use another"):
+        write_corpus(synthetic, folder, "table", replace=True)
+    assert sorted(folder.rglob("*")) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_of_many_strangers_the_first_are_named(synthetic, tmp_path):
+    write_corpus(synthetic, tmp_path / "c", "npy_dir")
+    for name in ("audio/a.wav", "audio/b.wav", "audio/c/d.npy", "other.csv"):
+        (tmp_path / "c" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "c" / name).write_text("x")
+    with pytest.raises(ConfigError, match=r": audio/a.wav, audio/b.wav, audio/c/d.npy and 1 more;"):
+        write_corpus(synthetic, tmp_path / "c", "table", replace=True)
+
+
+@pytest.mark.parametrize("out", ["deep/er/corpus", "there/deep/corpus"])
+def test_a_failed_write_leaves_no_folder_on_the_way_to_it(synthetic, tmp_path, out):
+    (tmp_path / "there").mkdir()
+    one = Corpus(**{**vars_of(synthetic), "modalities": synthetic.modalities[:2]})
+    with pytest.raises(CorpusError):
+        write_corpus(one, tmp_path / out, "mmin")
+    assert [p.name for p in tmp_path.rglob("*")] == ["there"]
+    write_corpus(synthetic, tmp_path / out, "mmin")
+    assert load_corpus(tmp_path / out).fingerprint == synthetic.fingerprint
+
+
+def test_a_corpus_that_cannot_be_put_in_its_place_leaves_the_old_one(
+    synthetic, tmp_path, monkeypatch
+):
+    folder = tmp_path / "corpus"
+    write_corpus(synthetic, folder, "table")
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.suffix == ".new":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ConfigError, match="cannot write there"):
+        write_corpus(synthetic, folder, "mmin", replace=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["corpus"]
+    assert load_corpus(folder).fingerprint == synthetic.fingerprint

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -13,6 +14,7 @@ import pytest
 from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus, recognised_by
 from merbench.corpus.problems import ProblemError
+from merbench.corpus.readers.native import Manifest
 from merbench.errors import CorpusError
 from tests.corpora import THREE, Stream, make_corpus
 
@@ -92,9 +94,60 @@ def test_a_mapped_corpus_trains_and_resumes_by_several_workers(merbench, tmp_pat
     assert json.loads(said.out)["cells"] == {"done": 2, "total": 2}
 
 
-def edit(path, **changes):
+def edit(path, *, seal=True, **changes):
+    """Change the manifest; with `seal`, as one who computes its digest anew."""
+    content = {**json.loads(path.read_text()), **changes}
+    if seal:
+        with contextlib.suppress(ValueError):  # no manifest, which is found before its digest
+            content["digest"] = Manifest(**content).own_digest()
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_manifest_edited_by_hand_is_refused_unless_only_the_name_is_changed(folder, sealed):
+    path = folder / "manifest.json"
+    fingerprint = load_corpus(folder).fingerprint
+    edit(path, seal=sealed, name="other")
+    corpus = load_corpus(folder)
+    assert (corpus.name, corpus.fingerprint) == ("other", fingerprint)
+
+
+@pytest.mark.parametrize("field", ["kind", "classes", "modalities", "fingerprint", "digest"])
+def test_an_edit_of_what_the_fingerprint_covers_is_refused(folder, merbench, field):
+    path = folder / "manifest.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, **changes}))
+    if field == "kind":
+        content["modalities"][0]["kind"] = "tokens"
+    elif field == "fingerprint":
+        content["fingerprint"] = "0" * 64
+    elif field == "digest":
+        del content["digest"]
+    else:
+        content[field].reverse()
+    path.write_text(json.dumps(content))
+    refused(folder, f"{path}: edited by hand", "convert the corpus again")
+    said = merbench("data", "check", folder)
+    assert said.code == 2
+    assert f"{path}: edited by hand" in said.out
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "audio.npy", "audio.offsets.npy"])
+@pytest.mark.parametrize("directory", [True, False])
+def test_a_missing_file_is_said_once(folder, merbench, name, directory):
+    (folder / name).unlink()
+    if directory:
+        (folder / name).mkdir()
+    what = "is a folder" if directory else "no such file"
+    said = merbench("data", "check", f"native:{folder}")
+    assert said.out == f"{folder / name}: {what}; the manifest lists it\n"
+
+
+def test_a_manifest_with_text_that_cannot_be_written_is_refused(folder, merbench):
+    edit(folder / "manifest.json", classes=["c0", "c1\ud800"])
+    for command in ("check", "describe"):
+        said = merbench("data", command, folder)
+        assert said.code == 2
+        assert "manifest.json, field 'classes': cannot be written as UTF-8" in said.out + said.err
 
 
 @pytest.mark.parametrize(
@@ -118,7 +171,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["modalities"][0]["values"] = "../secret.npy"
     manifest["files"]["../secret.npy"] = manifest["files"]["audio.npy"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    edit(folder / "manifest.json", **manifest)
     refused(folder, "'../secret.npy' is not the name of a file")
 
 

@@ -204,6 +204,11 @@ def test_force_replaces_an_export_whole(merbench, tmp_path):
     assert said.code == 0, said.err
     assert "fold-2" not in names(tmp_path / "grid")
     assert names(tmp_path) == ["grid", "tiny.yaml"]
+    (tmp_path / "grid/fold-1/predictions.csv").write_text("days of work")
+    said = merbench("grid", "export", suite, "--out", tmp_path / "grid", "--force")
+    assert said.code == 2
+    assert "no part of it: fold-1/predictions.csv; use another --out" in said.err
+    assert (tmp_path / "grid/fold-1/predictions.csv").read_text() == "days of work"
 
 
 def test_an_export_that_fails_half_way_leaves_nothing(merbench, tmp_path):

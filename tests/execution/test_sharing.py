@@ -8,6 +8,7 @@ import pytest
 from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus
 from merbench.corruption.grid import Grid
+from merbench.execution import sharing, worker
 from merbench.execution.protocol import Protocol
 from merbench.execution.sharing import shared
 from tests.corpora import Stream, make_corpus
@@ -52,3 +53,26 @@ def test_a_native_corpus_is_not_copied(corpus, tmp_path):
     with shared(native, tmp_path / "run") as same:
         assert same is native
         assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.parametrize(("jobs", "copies"), [(1, 0), (2, 1)])
+def test_a_run_lays_its_corpus_out_once_for_all_waves_of_tasks(merbench, monkeypatch, jobs, copies):
+    made, sent = [], []
+    lay_out, spread = sharing._mapped, worker._spread
+
+    def counted(corpus, folder):
+        made.append(folder)
+        return lay_out(corpus, folder)
+
+    def here(tasks, jobs, protocol, store):
+        sent.append({type(m.values) for m in protocol.corpus.modalities})
+        return spread(tasks, 1, protocol, store)
+
+    monkeypatch.setattr(sharing, "_mapped", counted)
+    monkeypatch.setattr(worker, "_spread", here)
+    suite = merbench.suite(methods=["mmin"])  # its cells need stages: two waves
+    said = merbench("run", suite, "--out", "run", "--jobs", jobs, "--quiet")
+    assert said.code == 0, said.err
+    assert len(made) == copies
+    assert sent == [{np.memmap if copies else np.ndarray}] * 2
+    assert not list(merbench.folder.rglob(".writing-*"))

@@ -67,6 +67,7 @@ def write_native(corpus: Corpus, folder: Path, ids: str | None = None) -> None:
             for path in sorted(folder.iterdir())
         },
     )
+    manifest = manifest.model_copy(update={"digest": manifest.own_digest()})
     text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", "utf-8")
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from merbench.corpus.corpus import Corpus
+from merbench.corpus.layouts.belongs import strangers
 from merbench.corpus.layouts.mmin import write_mmin
 from merbench.corpus.layouts.mmsa import write_mmsa
 from merbench.corpus.layouts.native import write_native
 from merbench.corpus.layouts.npy_dir import write_npy_dir
 from merbench.corpus.layouts.table import write_table
-from merbench.corpus.load import configure, read, recognised_by
+from merbench.corpus.load import configure, read
 from merbench.corpus.problems import located
-from merbench.errors import CorpusError
+from merbench.errors import ConfigError, CorpusError
 from merbench.store.fresh import fresh_folder
 
 Writer = Callable[[Corpus, Path, str | None], None]
@@ -27,7 +28,13 @@ LAYOUTS: dict[str, Writer] = {
 
 
 def write_corpus(
-    corpus: Corpus, folder: Path, layout: str, *, ids: str | None = None, replace: bool = False
+    corpus: Corpus,
+    folder: Path,
+    layout: str,
+    *,
+    ids: str | None = None,
+    replace: bool = False,
+    source: Path | None = None,
 ) -> tuple[str, ...]:
     """Write a corpus into a folder of its own; a write that fails leaves no trace.
 
@@ -38,16 +45,21 @@ def write_corpus(
         folder: where; must be new or empty.
         layout: a name in `LAYOUTS`.
         ids: the pattern on the ids that tells the groups, for a layout that has no place for them.
-        replace: put the new corpus in the place of the one that is there.
+        replace: put the new corpus in the place of the one that is there; only where every file in
+            the folder belongs to that one.
+        source: where the corpus was read from; never written over, nor into.
 
     Returns:
         What the layout could not hold; nothing where the corpus is the same, fingerprint and folds.
 
     Raises:
-        ConfigError: the folder holds something, and `replace` is not set or it is no corpus.
+        ConfigError: the folder holds something, and `replace` is not set or it is more than a
+            corpus; or it is the source, is in it or around it.
         CorpusError: the layout cannot hold this corpus.
     """
-    with fresh_folder(folder, "a corpus", _is_corpus, replace=replace) as fresh:
+    if source is not None:
+        _keep_apart(folder, source)
+    with fresh_folder(folder, "a corpus", strangers, replace=replace) as fresh:
         LAYOUTS[layout](corpus, fresh, ids)
         try:
             back = read(layout, configure(layout, path=fresh))
@@ -59,8 +71,16 @@ def write_corpus(
         return tuple(_differences(corpus, back))
 
 
-def _is_corpus(folder: Path) -> bool:
-    return bool(recognised_by(folder))
+def _keep_apart(folder: Path, source: Path) -> None:
+    place, origin = folder.resolve(), source.resolve()
+    for where, found in (
+        ("is", place == origin),
+        ("lies in", origin in place.parents),
+        ("holds", place in origin.parents),
+    ):
+        if found:
+            what = f"{where} {source}, which the corpus is read from"
+            raise ConfigError(f"{folder}: {what}; use another --out")
 
 
 def _differences(corpus: Corpus, back: Corpus) -> Iterator[str]:

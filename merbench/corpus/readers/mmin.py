@@ -17,6 +17,7 @@ from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
 from merbench.corpus.sequences import frames_of, ragged
 from merbench.corpus.side import SIDE, read_side
+from merbench.corpus.text import UNWRITABLE, first_unwritable
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 # The first file that is there counts.
@@ -167,6 +168,9 @@ def _read_part(folder: Path, fold: str, part: str) -> _Part:
         name.decode("utf-8", "replace") if isinstance(name, bytes) else name
         for name in names.tolist()
     ]
+    wrong = first_unwritable(ids)
+    if wrong is not None:
+        raise ProblemError("text", f"{names_file}: utterance {wrong!r} {UNWRITABLE}")
     found = _class_numbers(label_file, labels)
     if len(ids) != len(found.numbers):
         raise CorpusError(

@@ -157,7 +157,7 @@ def _pickle_file(config: PathConfig) -> Path:
     if path is None:
         raise ConfigError("reader 'mmsa' needs a path: mmsa:PATH, or path: in the suite")
     if path.is_dir():
-        found = [path / PICKLE] if (path / PICKLE).is_file() else sorted(path.glob("*.pkl"))
+        found = [path / PICKLE] if (path / PICKLE).is_file() else _pickles(path)
         if len(found) != 1:
             names = ", ".join(p.name for p in found) or "none"
             raise CorpusError(f"{path}: expected {PICKLE} or one pickle, found {names}")
@@ -165,6 +165,10 @@ def _pickle_file(config: PathConfig) -> Path:
     if not path.is_file():
         raise CorpusError(f"{path}: no such file; reader 'mmsa' reads a pickle")
     return path
+
+
+def _pickles(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.pkl") if path.is_file())
 
 
 def _label_column(
@@ -284,7 +288,11 @@ def _groups(
     groups |= groups_from_ids(utterances, ids, problems)
     for grouping in GROUPINGS:
         if all(grouping in split.fields for split in splits):
-            cells = [cell for split in splits for cell in texts(grouping, split.fields)]
+            cells: list[str] = []
+            for split in splits:
+                with problems.part(split.title):
+                    cells += texts(grouping, split.fields)
+            problems.settle()
             if len(cells) != len(utterances):
                 what = f"field {grouping!r} has {len(cells)} entries for {len(utterances)} ids"
                 raise ProblemError("count", what)

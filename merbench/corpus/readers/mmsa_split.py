@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merbench.corpus.problems import ProblemError, Problems
+from merbench.corpus.text import UNWRITABLE, first_unwritable
 from merbench.errors import did_you_mean
 
 AnyArray = NDArray[Any]
 PARTS = ("train", "valid", "test")
 LENGTHS = "_lengths"
+_BITS = 64
+_QUOTES = "'\""
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,13 @@ class Split:
 def read_splits(path: Path, content: Any, problems: Problems) -> list[Split]:
     """Take the pickle apart; `problems` is told of parts that are none."""
     if not isinstance(content, dict) or not any(part in content for part in PARTS):
-        found = (
-            ", ".join(map(repr, content)) if isinstance(content, dict) else type(content).__name__
-        )
+        found = ", ".join(_keys(content)) if isinstance(content, dict) else type(content).__name__
         raise ProblemError(
             "missing entry", f"{path}: expected a dict of {', '.join(PARTS)}, found {found:.200}"
         )
-    for part in content:
+    for part, shown in zip(content, _keys(content), strict=True):
         if part not in PARTS:
-            what = f"{path}: unknown part {part!r}; {did_you_mean(str(part), PARTS)}"
+            what = f"{path}: unknown part {shown}; {did_you_mean(shown.strip(_QUOTES), PARTS)}"
             problems.add(ProblemError("unknown part", what))
     splits = []
     for part in (p for p in PARTS if p in content):
@@ -51,12 +52,16 @@ def read_splits(path: Path, content: Any, problems: Problems) -> list[Split]:
     return splits
 
 
+def _keys(content: Mapping[Any, Any]) -> list[str]:
+    """Return keys as messages show them: a pickle's may be anything."""
+    return [repr(key) if isinstance(key, str) else type(key).__name__ for key in content]
+
+
 def texts(field: str, fields: Mapping[str, Any]) -> list[str]:
     """Return a field as text: an array or list of str, bytes or numbers."""
     if field not in fields:
-        raise ProblemError(
-            "missing entry", f"no field {field!r}; {did_you_mean(field, map(str, fields))}"
-        )
+        known = [name for name in fields if isinstance(name, str)]
+        raise ProblemError("missing entry", f"no field {field!r}; {did_you_mean(field, known)}")
     values = fields[field]
     if isinstance(values, np.ndarray):
         values = values.reshape(-1).tolist() if values.ndim <= 2 else None
@@ -69,6 +74,12 @@ def texts(field: str, fields: Mapping[str, Any]) -> list[str]:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             what = f"field {field!r}, entry {row}: expected text or a number"
             raise ProblemError("object array", f"{what}, found {type(value).__name__}")
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            what = f"field {field!r}, entry {row}: a whole number of {value.bit_length()} bits"
+            raise ProblemError("number", f"{what}, expected {_BITS} at most")
+        if isinstance(value, str) and first_unwritable([value]) is not None:
+            what = f"field {field!r}, entry {row}: {value!r} {UNWRITABLE}"
+            raise ProblemError("text", what)
         found.append(str(value))
     return found
 
@@ -113,6 +124,8 @@ def frame_counts(
         return np.ones(len(array), np.int64)
     longest = array.shape[1]
     if field + LENGTHS not in split.fields:
+        if not longest:
+            return np.zeros(len(array), np.int64)
         filled = (array != 0).any(axis=2)
         last = longest - filled[:, ::-1].argmax(axis=1)
         return np.where(filled.any(axis=1), last, 0).astype(np.int64)

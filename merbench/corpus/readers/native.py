@@ -19,6 +19,7 @@ from merbench.corpus.corpus import GROUPINGS, Corpus, Kind, Modality, Predefined
 from merbench.corpus.mapped import MappedModality
 from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
+from merbench.corpus.text import read_json
 from merbench.errors import did_you_mean
 
 MANIFEST, INDEX = "manifest.json", "index.parquet"
@@ -71,6 +72,7 @@ class Manifest(Config):
         modalities: in corpus order.
         folds: names of the predefined folds; each is a column `fold:NAME` of the index.
         files: every other file of the folder.
+        digest: of the manifest itself, so that the fingerprint stands for what it says.
     """
 
     format: str
@@ -82,6 +84,12 @@ class Manifest(Config):
     modalities: list[StoredModality]
     folds: list[str]
     files: dict[str, StoredFile]
+    digest: str = ""
+
+    def own_digest(self) -> str:
+        """Return the sha256 of all that the manifest says but the name, which anyone may change."""
+        content = self.model_dump(mode="json", exclude={"name", "digest"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class NativeReader(Reader[NativeConfig]):
@@ -90,8 +98,9 @@ class NativeReader(Reader[NativeConfig]):
     `<modality>.npy` holds the frames of all utterances and `<modality>.offsets.npy` where each
     begins; `index.parquet` has a row an utterance (utterance, label, the known groups, and a column
     for each predefined fold); `manifest.json` has the name, the kinds, the order of classes and
-    modalities, the fingerprint, and size and sha256 of every file. On reading, index and offsets
-    are checked against their sha256 and the features against their size; `data check` checks all.
+    modalities, the fingerprint, size and sha256 of every file, and a digest of all that but the
+    name. On reading, the manifest is checked against its digest, index and offsets against their
+    sha256 and the features against their size; `data check` checks all.
     """
 
     summary: ClassVar[str] = "memory-mapped arrays with a manifest, as `data convert` writes them"
@@ -112,14 +121,19 @@ class NativeReader(Reader[NativeConfig]):
         """Map the folder and tell of all that is wrong."""
         folder = corpus_folder("native", config)
         manifest = _read_manifest(folder / MANIFEST)
-        _check_files(folder, manifest, problems)
+        if manifest.digest != manifest.own_digest():
+            what = f"{folder / MANIFEST}: edited by hand, or written by another merbench"
+            problems.add(ProblemError("checksum", f"{what}; convert the corpus again"))
+        missing = _check_files(folder, manifest, problems)
         modalities: list[Modality] = []
         for stored in manifest.modalities:
-            with problems.part() as inner:
-                modalities.append(_open(folder, stored, manifest, inner))
+            if not missing & {stored.values, stored.offsets}:
+                with problems.part() as inner:
+                    modalities.append(_open(folder, stored, manifest, inner))
         corpus: Corpus | None = None
-        with problems.part(folder / INDEX):
-            corpus = _index(folder / INDEX, manifest, tuple(modalities), problems)
+        if INDEX not in missing:
+            with problems.part(folder / INDEX):
+                corpus = _index(folder / INDEX, manifest, tuple(modalities), problems)
         problems.settle()
         if corpus is None:
             raise SettledError
@@ -138,10 +152,7 @@ class NativeReader(Reader[NativeConfig]):
 def _read_manifest(path: Path) -> Manifest:
     if not path.is_file():
         raise ProblemError("missing file", f"{path}: no such file; the native layout needs it")
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ProblemError("unreadable", f"{path}: not a readable JSON file ({error})") from error
+    content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ProblemError("unreadable", f"{path}: not a manifest; expected format {FORMAT!r}")
     if content.get("version") != VERSION:
@@ -163,7 +174,9 @@ def _read_manifest(path: Path) -> Manifest:
         ) from error
 
 
-def _check_files(folder: Path, manifest: Manifest, problems: Problems) -> None:
+def _check_files(folder: Path, manifest: Manifest, problems: Problems) -> set[str]:
+    """Compare the files with the manifest; returns the names of those that are not there."""
+    missing = set()
     values = {modality.values for modality in manifest.modalities}
     for name, stored in manifest.files.items():
         path = folder / name
@@ -171,9 +184,9 @@ def _check_files(folder: Path, manifest: Manifest, problems: Problems) -> None:
             what = f"{folder / MANIFEST}, files: {name!r} is not the name of a file in this folder"
             problems.add(ProblemError("unknown file", what))
         elif not path.is_file():
-            problems.add(
-                ProblemError("missing file", f"{path}: no such file; the manifest lists it")
-            )
+            missing.add(name)
+            what = "is a folder" if path.is_dir() else "no such file"
+            problems.add(ProblemError("missing file", f"{path}: {what}; the manifest lists it"))
         elif path.stat().st_size != stored.bytes:
             size = path.stat().st_size
             what = f"{path}: has {size} bytes, the manifest says {stored.bytes}"
@@ -186,6 +199,7 @@ def _check_files(folder: Path, manifest: Manifest, problems: Problems) -> None:
                 problems.add(ProblemError("checksum", what))
     needed = {INDEX, *values, *(m.offsets for m in manifest.modalities)}
     for name in sorted(needed - set(manifest.files)):
+        missing.add(name)
         what = f"{folder / MANIFEST}, files: {name!r} is not listed, and the corpus needs it"
         problems.add(ProblemError("missing file", what))
     if problems.thorough:
@@ -194,6 +208,7 @@ def _check_files(folder: Path, manifest: Manifest, problems: Problems) -> None:
             if path.name not in known:
                 what = f"{path}: the manifest does not list this file"
                 problems.add(ProblemError("extra file", what))
+    return missing
 
 
 def sha256(path: Path) -> str:

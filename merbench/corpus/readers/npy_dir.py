@@ -179,6 +179,8 @@ def _read_modality(
 
 
 def _load(path: Path) -> NDArray[Any]:
+    if path.is_dir():
+        raise ProblemError("unreadable", "is a folder, expected an npy file")
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, EOFError, ValueError) as error:
