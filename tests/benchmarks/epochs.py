@@ -9,7 +9,7 @@ from tests.benchmarks.flops import done_by_plain, needed
 from tests.benchmarks.fold import Sizes
 from tests.benchmarks.ours import OurEpoch, Trained, each_stage, train
 from tests.benchmarks.plain import PlainEpoch, PlainRun
-from tests.benchmarks.timing import Timed, in_turns
+from tests.benchmarks.timing import Timed, gemm_peak, in_turns
 
 FOLDS = 10
 # The released code on two cores, in seconds: an epoch's training, and its validation and test.
@@ -23,23 +23,22 @@ STRAW = 0.3  # the plain loop may be this far from the released one
 RELEASED_SIZES = Sizes()
 
 
-def measure_epochs(fold: PreparedFold, rounds: int, peak: float) -> dict[str, Any]:
-    """Measure every stage of every method.
+def measure_epochs(fold: PreparedFold, rounds: int) -> dict[str, Any]:
+    """Measure every stage of every method, and the machine's matrix product between them.
 
     Args:
         fold: the data of both ways.
         rounds: how often each is measured.
-        peak: GFLOP/s of this machine's matrix product, at the same threads.
     """
     stages = {
-        label: _stage(label, trained, number, fold, rounds, peak)
+        label: _stage(label, trained, number, fold, rounds)
         for label, trained, number in each_stage(fold)
     }
     return {"stages": stages, "protocol": _protocol(stages)}
 
 
 def _stage(
-    label: str, trained: Trained, number: int, fold: PreparedFold, rounds: int, peak: float
+    label: str, trained: Trained, number: int, fold: PreparedFold, rounds: int
 ) -> dict[str, Any]:
     stage, network = trained.stages[number], trained.networks[number]
     plain = PlainRun(stage, network, trained.teacher(number), fold)
@@ -54,7 +53,10 @@ def _stage(
         epochs.append(plain.epoch())
         return epochs[-1].seconds
 
-    found = in_turns({"ours": of_ours, "plain": of_plain}, rounds)
+    device = str(fold.train.labels.device)
+    ways = {"ours": of_ours, "plain": of_plain, "gemm": lambda: gemm_peak(device, repeats=5)}
+    found = in_turns(ways, rounds)
+    peak = found["gemm"].median
     ours, usual = found["ours"].median, found["plain"].median
     needs, does = needed(stage, network, fold), done_by_plain(stage, network, fold)
     training = Timed(tuple(epoch.train_seconds for epoch in epochs)).median
@@ -68,6 +70,7 @@ def _stage(
         "plain_train": training,
         "plain_evaluate": evaluating,
         "ratio": usual / ours,
+        "gemm_peak_gflops": {"median": peak, "all": list(found["gemm"].seconds)},
         "arithmetic": {
             "needed_gflop": needs.epoch,
             "needed_once_gflop": needs.once,

@@ -49,6 +49,7 @@ def test_one_call_measures_every_section_into_one_json_and_a_page(tmp_path, one_
     assert set(stages) == {"mmin stage 1", "mmin stage 2"}
     for stage in stages.values():
         assert stage["ratio"] == pytest.approx(stage["plain"]["median"] / stage["ours"]["median"])
+        assert stage["gemm_peak_gflops"]["median"] > 0
         assert stage["arithmetic"]["needed_gflop"] < stage["arithmetic"]["plain_gflop"]
     grid = record["sections"]["grid"]["mmin"]["grids"]["60"]
     assert grid["conditions"] == 60

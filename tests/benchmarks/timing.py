@@ -14,7 +14,7 @@ _GEMM = 2048
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds that one way took, a figure a round."""
+    """What one way took in seconds (or did, where it returns a rate), a figure a round."""
 
     seconds: tuple[float, ...]
 
