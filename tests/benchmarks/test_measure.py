@@ -63,7 +63,8 @@ def test_one_call_measures_every_section_into_one_json_and_a_page(tmp_path, one_
 
 @pytest.mark.slow
 def test_every_method_is_measured(tmp_path) -> None:
-    run(measure.main, "--out", tmp_path / "all.json", "--markdown", tmp_path / "page.md")
+    out, page = tmp_path / "all.json", tmp_path / "page.md"
+    run(measure.main, "--out", out, "--markdown", page, "--threads", 1)
     run(gpu.main, "--out", tmp_path / "gpu.json", "--device", "cpu")
 
 
