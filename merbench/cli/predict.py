@@ -36,14 +36,14 @@ def predict(
     device: str,
     as_json: bool,
 ) -> None:
-    r"""Apply a trained method of RUN to another corpus.
+    """Apply a trained method of RUN to another corpus.
 
     Class probabilities are averaged over all trained folds and seeds of the method, unless --fold
     and --seed pick. The corpus is normalised by what each fold measured on its training part.
 
     \b
     merbench predict runs/quick --method nmer --corpus table:path/to/corpus --out mine.csv
-    """
+    """  # noqa: D301  # click looks for the character, not for two
     if as_json and out is None:
         raise click.UsageError("--json needs --out: predictions would go to stdout as well")
     if out is not None:
