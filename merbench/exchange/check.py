@@ -75,9 +75,10 @@ def _read(
             methods.update(coded(block, "method").texts)
         parts.append(reader.read(block))
     if len(methods - {""}) > 1:
+        shown = ", ".join(sorted(methods)[:SHOWN]) + ", ..." * (len(methods) > SHOWN)
         raise ConfigError(
             f"{file.path}, column 'method': holds predictions of {len(methods)} methods "
-            f"({', '.join(sorted(methods)[:SHOWN])}); expected those of one\nnothing was imported"
+            f"({shown}); expected those of one\nnothing was imported"
         )
     given = [part.probabilities is not None for part in parts]
     if any(given) and not all(given):

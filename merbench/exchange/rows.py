@@ -83,8 +83,11 @@ class PredictionsFile:
         """Look at a file.
 
         Raises:
-            ConfigError: it is not there, is neither CSV nor Parquet, or names a column twice.
+            ConfigError: it is not there or a folder, is neither CSV nor Parquet, or names a column
+                twice.
         """
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; expected predictions as CSV or Parquet")
         if not path.is_file():
             raise ConfigError(f"{path}: no such file; expected predictions as CSV or Parquet")
         if path.suffix.lower() not in SUFFIXES:

@@ -145,6 +145,10 @@ WRONG = {
         lambda t: t.assign(method=["a", "b"] * (len(t) // 2)),
         ["column 'method': holds predictions of 2 methods (a, b); expected those of one"],
     ),
+    "four methods": (
+        lambda t: t.assign(method=["d", "c", "b", "a"] * (len(t) // 4)),
+        ["column 'method': holds predictions of 4 methods (a, b, c, ...); expected those of one"],
+    ),
     "pattern": (
         lambda t: with_keys(t, pattern="audo"),
         ["line 2, column 'pattern': no pattern 'audo'; did you mean 'audio'?"],
@@ -295,6 +299,13 @@ def test_a_file_that_is_none_is_refused(merbench, name, content, words):
     assert words in said.err
     assert "Traceback" not in said.err
     assert not (merbench.folder / "runs").exists()
+
+
+def test_a_folder_is_called_one(merbench):
+    (merbench.folder / "grid.csv").mkdir()
+    said = merbench("grid", "import", "grid.csv", "--suite", merbench.suite(), "--as", "mine")
+    assert said.code == 2
+    assert said.err == "Error: grid.csv: is a folder; expected predictions as CSV or Parquet\n"
 
 
 @pytest.mark.parametrize(
