@@ -46,9 +46,19 @@ def check(file: PredictionsFile, frame: Frame, label: str) -> Checked:
     columns = choose_columns(str(file.path), file.columns, frame.corpus.classes)
     problems = RowProblems(str(file.path), file.place)
     read = _read(file, frame, columns, problems)
+    broken = sorted(file.broken)
+    problems.add(
+        "line break",
+        "",
+        np.array(broken, np.int64),
+        lambda n: (
+            f"holds a line break in column {file.broken[broken[n]]!r}; expected a line for each "
+            "row (so records are counted here, from 1 for the header)"
+        ),
+    )
     malformed = sorted(file.malformed.items())
-    for line, text in malformed[:SHOWN]:
-        problems.say(f"line {line}: {text}")
+    for number, text in malformed[:SHOWN]:
+        problems.say(f"{file.numbered(number)}: {text}")
     if len(malformed) > SHOWN:
         problems.say(f"{len(malformed)} lines in all have too few or too many cells")
     if not len(read.slots):

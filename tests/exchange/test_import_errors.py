@@ -260,6 +260,27 @@ def test_lines_that_are_no_rows_and_blank_ones_do_not_shift_the_others(merbench,
     assert lines[8].split(",")[4] == "hapy"
 
 
+def test_line_breaks_in_cells_are_refused_and_records_counted_instead(merbench, table):
+    spoilt = put(table.assign(speaker=""), 2, speaker="one\ntwo")
+    spoilt = put(spoilt, 5, prediction="hapy")
+    spoilt.to_csv("mine.csv", index=False)
+    said = merbench("grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "x")
+    assert said.code == 2
+    assert "mine.csv, record 4: holds a line break in column 'speaker'; expected" in said.err
+    assert "mine.csv, record 7, column 'prediction': no class 'hapy'" in said.err
+    assert "line 7" not in said.err
+
+
+def test_a_line_break_in_a_row_that_is_none_makes_records_count_too(merbench, table):
+    lines = put(table, 5, prediction="hapy").to_csv(index=False).splitlines()
+    lines.insert(3, '"half\na row",0')
+    (merbench.folder / "mine.csv").write_text("\n".join(lines) + "\n")
+    said = merbench("grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "x")
+    assert said.code == 2
+    assert "mine.csv: record 4: 2 cells; expected 9" in said.err
+    assert "mine.csv, record 8, column 'prediction': no class 'hapy'" in said.err
+
+
 def test_blank_lines_alone_are_no_fault(merbench, table):
     lines = table.to_csv(index=False).splitlines()
     (merbench.folder / "mine.csv").write_text("\n\n".join(lines) + "\n\n")
