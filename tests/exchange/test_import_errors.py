@@ -340,11 +340,15 @@ def test_a_folder_is_called_one(merbench):
             "conditions: the run has 14, the suite given here 14 different ones",
         ),
         (
+            {"train_missing_rate": 0.4},
+            "train_missing_rate: the run has 0, the suite given here 0.4",
+        ),
+        (
             {"folds": {"scheme": "session", "limit": 2}},
             "fold '1': its parts hold other utterances; fold '2': its parts hold other utterances",
         ),
     ],
-    ids=["draws", "corpus", "conditions", "noise", "folds"],
+    ids=["draws", "corpus", "conditions", "noise", "rate", "folds"],
 )
 def test_a_run_under_another_protocol_is_refused_with_4(merbench, copied, table, changes, words):
     table.to_csv("mine.csv", index=False)
@@ -358,6 +362,17 @@ def test_a_run_under_another_protocol_is_refused_with_4(merbench, copied, table,
     assert words in said.err
     assert said.err.count("\n") == 1
     assert (table_bytes(copied), names(copied)) == before
+
+
+def test_a_run_recorded_without_its_missing_rate_counts_as_0(merbench, copied, table):
+    record = json.loads((copied / "run.json").read_text())
+    del record["protocol"]["missing_rate"]
+    (copied / "run.json").write_text(json.dumps(record))
+    table.to_csv("mine.csv", index=False)
+    arguments = ["grid", "import", "mine.csv", "--as", "mine", "--run", copied, "--suite"]
+    said = merbench(*arguments, merbench.suite(train_missing_rate=0.4))
+    assert said.code == 4
+    assert merbench(*arguments, merbench.suite()).code == 0
 
 
 def test_folds_that_only_one_side_has_are_named(merbench, copied, table):
