@@ -94,8 +94,9 @@ def import_command(
 ) -> None:
     """Check PREDICTIONS (CSV or Parquet), score them, and add them to a run as a method.
 
-    Columns: utterance, condition, prediction, and where wanted fold, seed, and p_<class> for every
-    class. All that is wrong is said, by row, and then nothing is written.
+    Columns: utterance, condition, prediction, and where wanted protocol (which export it was made
+    for), fold, seed, and p_<class> for every class. All that is wrong is said, by row, and then
+    nothing is written.
 
     \b
     merbench grid import mine.csv --suite quick --as mine
@@ -104,11 +105,18 @@ def import_command(
     target = root or Path("runs") / plan.suite.name
     outcome = import_predictions(plan, predictions, label, target, replace=replace)
     record = outcome.record
+    if record.file_protocol is None:
+        click.echo(
+            f"note: {predictions} does not say which export it was made for (it has no column "
+            "'protocol'): taken to be that of the suite and settings given here",
+            err=True,
+        )
     if as_json:
         found = {
             "run": str(outcome.root),
             "label": record.label,
             "rows": record.rows,
+            "protocol": record.file_protocol,
             "folds": [fold.name for fold in plan.folds],
             "seeds": list(record.seeds),
             "tables": outcome.tables,

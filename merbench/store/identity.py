@@ -34,6 +34,14 @@ class Identity(Config):
     folds: dict[str, str]
     missing_rate: float = 0.0
 
+    @property
+    def short(self) -> str:
+        """A short digest of all of it, which predictions carry to say what they were made for.
+
+        It begins with a letter, so that no table takes it for a number.
+        """
+        return "p" + digest_of(self.model_dump(mode="json"))[:12]
+
     def differences(self, other: Identity, mine: str, others: str) -> list[str]:
         """Say in what two protocols differ, folds that only one of them has aside.
 

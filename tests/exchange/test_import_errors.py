@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from merbench.corpus.load import configure, read
-from tests.conftest import TINY, names, table_bytes
+from tests.conftest import names, table_bytes
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 P = [f"p_{name}" for name in CLASSES]
@@ -330,62 +330,6 @@ def test_a_folder_is_called_one(merbench):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"seed": 1}, "draws hash: the run has "),
-        ({"corpus": {**TINY["corpus"], "seed": 1}}, "corpus fingerprint: the run has "),
-        ({"grid": {"noise": []}}, "conditions: the run has 14, the suite given here 7"),
-        (
-            {"grid": {"noise": [{"type": "impulse", "severities": [0.5], "on": "present"}]}},
-            "conditions: the run has 14, the suite given here 14 different ones",
-        ),
-        (
-            {"train_missing_rate": 0.4},
-            "train_missing_rate: the run has 0, the suite given here 0.4",
-        ),
-        (
-            {"folds": {"scheme": "session", "limit": 2}},
-            "fold '1': its parts hold other utterances; fold '2': its parts hold other utterances",
-        ),
-    ],
-    ids=["draws", "corpus", "conditions", "noise", "rate", "folds"],
-)
-def test_a_run_under_another_protocol_is_refused_with_4(merbench, copied, table, changes, words):
-    table.to_csv("mine.csv", index=False)
-    before = table_bytes(copied), names(copied)
-    said = merbench(
-        "grid", "import", "mine.csv", "--suite", merbench.suite(**changes), "--as", "mine",
-        "--run", copied,
-    )  # fmt: skip
-    assert (said.code, said.out) == (4, "")
-    assert said.err.startswith(f"Error: {copied}: not comparable, the run tests under another")
-    assert words in said.err
-    assert said.err.count("\n") == 1
-    assert (table_bytes(copied), names(copied)) == before
-
-
-def test_a_run_recorded_without_its_missing_rate_counts_as_0(merbench, copied, table):
-    record = json.loads((copied / "run.json").read_text())
-    del record["protocol"]["missing_rate"]
-    (copied / "run.json").write_text(json.dumps(record))
-    table.to_csv("mine.csv", index=False)
-    arguments = ["grid", "import", "mine.csv", "--as", "mine", "--run", copied, "--suite"]
-    said = merbench(*arguments, merbench.suite(train_missing_rate=0.4))
-    assert said.code == 4
-    assert merbench(*arguments, merbench.suite()).code == 0
-
-
-def test_folds_that_only_one_side_has_are_named(merbench, copied, table):
-    table[table["fold"] == "1"].to_csv("mine.csv", index=False)
-    said = merbench(
-        "grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "mine",
-        "--run", copied, "--folds", "1",
-    )  # fmt: skip
-    assert said.code == 4
-    assert "folds: the run has 1, 2, the suite given here 1" in said.err
-
-
-@pytest.mark.parametrize(
     ("label", "words"),
     [
         ("mmin", "--as mmin: is a method of the suite; expected another name than logreg, mmin"),
@@ -433,17 +377,3 @@ def test_a_folder_that_is_no_run_is_left_alone(merbench, table, tmp_path):
     assert said.code == 2
     assert "not empty and not a run (it holds data.parquet)" in said.err
     assert names(tmp_path / "thesis") == ["data.parquet"]
-
-
-def test_a_run_of_an_earlier_version_is_told_how_to_catch_up(merbench, copied, table):
-    record = json.loads((copied / "run.json").read_text())
-    del record["protocol"]
-    (copied / "run.json").write_text(json.dumps(record))
-    table.to_csv("mine.csv", index=False)
-    arguments = ["grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "mine",
-                 "--run", copied]  # fmt: skip
-    said = merbench(*arguments)
-    assert said.code == 2
-    assert "`merbench run` with the same --out adds it" in said.err
-    merbench.run(merbench.suite(), copied)
-    assert merbench(*arguments).code == 0
