@@ -1,10 +1,11 @@
 """Predict an exported grid outside merbench, with numpy alone.
 
-    python outside_logreg.py EXPORT RUN OUT.csv
+    python outside_logreg.py EXPORT OUT.csv          trains a model of its own
+    python outside_logreg.py EXPORT RUN OUT.csv      replays the `logreg` that RUN trained
 
-EXPORT was written by `merbench grid export SUITE --out EXPORT`. The classifier here is the one
-that RUN trained as `logreg` (a linear one on features pooled over time); put your own in the place
-of `Classifier`: it gets the features of some utterances and returns class probabilities.
+EXPORT was written by `merbench grid export SUITE --out EXPORT`. The classifier is linear, on
+features pooled over time. Put your own in the place of `Classifier` and `fit`: it gets the features
+of some utterances and returns class probabilities.
 """
 
 import csv
@@ -13,6 +14,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
+PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+STEPS = 200
 
 
 def read_rows(path):
@@ -54,7 +58,7 @@ def over_time(values, offsets, kind):
 
 
 class Classifier:
-    """The logistic regression of a run: what each modality adds to the logits, added up."""
+    """A logistic regression: what each modality adds to the logits, added up."""
 
     def __init__(self, arrays):
         self.arrays = arrays
@@ -70,29 +74,94 @@ class Classifier:
         logits = self.arrays["biases"] + 0.0
         for share in shares:
             logits = logits + share
-        powers = np.exp(logits - logits.max(1, keepdims=True))
-        return powers / powers.sum(1, keepdims=True)
+        return softmax(logits)
 
 
-def main(export, run, out):
-    """Predict every test utterance under every condition."""
-    description = json.loads((export / "export.json").read_text("utf-8"))
-    classes = description["corpus"]["classes"]
-    conditions = read_rows(export / "conditions.csv")
+def softmax(logits):
+    """Return probabilities."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def descend(features, targets, penalty):
+    """Return weights and biases that fit the targets: accelerated gradient descent."""
+    n = len(features)
+    inputs = np.concatenate([features, np.ones((n, 1))], 1)
+    decay = np.full((inputs.shape[1], 1), penalty)
+    decay[-1] = 0.0
+    step = 1 / (0.5 * np.linalg.norm(inputs, 2) ** 2 / n + penalty)
+    now = before = np.zeros((inputs.shape[1], targets.shape[1]))
+    for number in range(STEPS):
+        ahead = now + number / (number + 3) * (now - before)
+        slope = inputs.T @ (softmax(inputs @ ahead) - targets) / n + decay * ahead
+        before, now = now, ahead - step * slope
+    return now[:-1], now[-1]
+
+
+def fit(folder, modalities, classes):
+    """Train on `train`, and pick the penalty by the likelihood of `valid`."""
+    rows = read_rows(folder / "utterances.csv")
+    arrays, features, columns = {}, {"train": [], "valid": []}, [0]
+    for modality in modalities:
+        name = modality["name"]
+        for part, found in features.items():
+            values = np.load(folder / part / f"{name}.npy")
+            offsets = np.load(folder / part / f"{name}.offsets.npy")
+            pooled, there = over_time(values, offsets, modality["kind"])
+            if part == "train":
+                arrays[f"{name}/mean"] = pooled[there].mean(0)
+                arrays[f"{name}/sd"] = np.maximum(pooled[there].std(0), 1e-6)
+            scaled = (pooled - arrays[f"{name}/mean"]) / arrays[f"{name}/sd"]
+            found.append(np.where(there[:, None], scaled, 0.0))
+        columns.append(columns[-1] + pooled.shape[1])
+    train, valid = (np.concatenate(features[part], 1) for part in ("train", "valid"))
+    truth = {
+        part: np.eye(len(classes))[[classes.index(r["label"]) for r in rows if r["part"] == part]]
+        for part in features
+    }
+    best = -np.inf
+    for penalty in PENALTIES:
+        weights, biases = descend(train, truth["train"], penalty)
+        likely = np.log((softmax(valid @ weights + biases) * truth["valid"]).sum(1) + 1e-12).mean()
+        if likely > best:
+            best, arrays["biases"] = likely, biases
+            for modality, start, end in zip(modalities, columns, columns[1:], strict=False):
+                arrays[f"{modality['name']}/weights"] = weights[start:end]
+    return arrays
+
+
+def trained(run):
+    """Return fold -> the folder of the cell that a run has of `logreg`."""
     cells = {}
     for folder in json.loads((run / "run.json").read_text("utf-8"))["folders"]:
         record = json.loads((run / "cells" / folder / "record.json").read_text("utf-8"))
         if record["method"] == "logreg":
             cells[record["fold"]] = run / "cells" / folder
+    return cells
+
+
+def main(export, out, run=None):
+    """Predict every test utterance under every condition."""
+    description = json.loads((export / "export.json").read_text("utf-8"))
+    classes = description["corpus"]["classes"]
+    conditions = read_rows(export / "conditions.csv")
+    cells = {} if run is None else trained(run)
+    for fold in description["folds"]:
+        if run is not None and fold["name"] not in cells:
+            sys.exit(fail(f"{run}: has no logreg of fold {fold['name']}"))
     with out.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         names = [f"p_{name}" for name in classes]
-        writer.writerow(["utterance", "condition", "fold", "prediction", *names])
+        writer.writerow(["protocol", "utterance", "condition", "fold", "prediction", *names])
         for fold in description["folds"]:
             folder = export / fold["folder"]
             tested = [r["utterance"] for r in read_rows(folder / "utterances.csv")
                       if r["part"] == "test"]  # fmt: skip
-            classifier = Classifier(read_safetensors(cells[fold["name"]] / "weights.safetensors"))
+            if run is None:
+                classifier = Classifier(fit(folder, fold["modalities"], classes))
+            else:
+                weights = cells[fold["name"]] / "weights.safetensors"
+                classifier = Classifier(read_safetensors(weights))
             shares = {}
             for modality in fold["modalities"]:
                 name = modality["name"]
@@ -108,9 +177,22 @@ def main(export, run, out):
                 for utterance, row in zip(tested, found, strict=True):
                     best = classes[int(row.argmax())]
                     numbers = [repr(float(p)) for p in row]
-                    writer.writerow([utterance, condition["condition"], fold["name"], best,
+                    writer.writerow([description["protocol_digest"], utterance,
+                                     condition["condition"], fold["name"], best,
                                      *numbers])  # fmt: skip
 
 
+def fail(text):
+    """Say what is wrong in a line and return the exit code."""
+    sys.stderr.write(f"outside_logreg.py: {text}\n")
+    return 2
+
+
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    paths = [Path(argument) for argument in sys.argv[1:]]
+    if len(paths) not in (2, 3):
+        sys.exit(fail("usage: python outside_logreg.py EXPORT [RUN] OUT.csv"))
+    try:
+        main(paths[0], paths[-1], *paths[1:-1])
+    except OSError as error:
+        sys.exit(fail(f"{error.filename}: {error.strerror}"))

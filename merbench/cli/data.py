@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from merbench.cli.options import read_settings, reader_settings
 from merbench.corpus.check import check_corpus
 from merbench.corpus.describe import CorpusFacts, describe
 from merbench.corpus.layouts.write import LAYOUTS, write_corpus
 from merbench.corpus.load import configure, configured, load_corpus, read
 from merbench.corpus.readers.base import PathConfig
 from merbench.corpus.readers.synthetic import SHAPES
-from merbench.suite.source import Source
-
-_settings = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A setting of the reader (repeatable; value in YAML): --set 'classes=[sad, happy]'.",
-)
 
 
 @click.group()
@@ -35,14 +26,14 @@ def data() -> None:
 
 @data.command("describe")
 @click.argument("spec")
-@_settings
+@reader_settings
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> None:
     """Show what is in a corpus.
 
     SPEC is READER:PATH, PATH (the reader is detected) or synthetic.
     """
-    facts = describe(load_corpus(spec, **_options(settings)))
+    facts = describe(load_corpus(spec, **read_settings(settings)))
     if as_json:
         click.echo(json.dumps(facts.to_json(), indent=2))
     else:
@@ -51,7 +42,7 @@ def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> 
 
 @data.command("check")
 @click.argument("spec")
-@_settings
+@reader_settings
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> int:
     """Say everything that is wrong with a corpus, and what would be tidied.
@@ -60,7 +51,7 @@ def check_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> int
     which stop at the first problem, this one reads on and lists all of them, one a line. The exit
     code is 0 where there is no problem, else 2.
     """
-    chosen = configured(spec, **_options(settings))
+    chosen = configured(spec, **read_settings(settings))
     report = check_corpus(chosen.reader, chosen.config)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2))
@@ -82,7 +73,7 @@ def check_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> int
 @click.argument("spec")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--layout", type=click.Choice(sorted(LAYOUTS)), default="native", show_default=True)
-@_settings
+@reader_settings
 @click.option("--force", is_flag=True, help="Replace the corpus that is in the folder.")
 def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], force: bool) -> None:
     """Write a corpus in another layout.
@@ -95,7 +86,7 @@ def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], for
     merbench data convert table:iemocap --out iemocap-native
     merbench data convert mmsa:aligned_50.pkl --set bin='{at: [0], names: [neg, pos]}' --out mosi
     """  # noqa: D301  # click looks for the character, not for two
-    options = _options(settings)
+    options = read_settings(settings)
     chosen = configured(spec, **options)
     corpus = read(*chosen)
     source = chosen.config.path if isinstance(chosen.config, PathConfig) else None
@@ -122,14 +113,6 @@ def synth(
     corpus = read("synthetic", configure("synthetic", shape=shape, seed=seed, **size))
     write_corpus(corpus, out, layout, replace=force)
     click.echo(f"{len(corpus)} utterances in {layout}:{out}")
-
-
-def _options(settings: tuple[str, ...]) -> dict[str, Any]:
-    """Read `name=value` with values in YAML."""
-    source = Source.parse("{}", "--set")
-    for setting in settings:
-        source = source.set(setting)
-    return dict(source.values)
 
 
 def _show(facts: CorpusFacts, console: Console) -> None:

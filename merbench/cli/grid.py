@@ -54,14 +54,14 @@ def export_command(
     settings: tuple[str, ...],
     force: bool,
 ) -> None:
-    r"""Write normalised features of SUITE: training and validation, and test under every noise.
+    """Write normalised features of SUITE: training and validation, and test under every noise.
 
     Each distinct input of a modality is written once; conditions.csv says which of them a
     condition shows. Test labels are left out. All of it opens with numpy alone.
 
     \b
     merbench grid export quick --out exported
-    """
+    """  # noqa: D301  # click looks for the character, not for two
     written = export_grid(_plan(suite, corpus, folds, settings), out, replace=force)
     click.echo(
         f"{out}: {written.conditions} conditions from {written.inputs} inputs in "
@@ -92,23 +92,31 @@ def import_command(
     replace: bool,
     as_json: bool,
 ) -> None:
-    r"""Check PREDICTIONS (CSV or Parquet), score them, and add them to a run as a method.
+    """Check PREDICTIONS (CSV or Parquet), score them, and add them to a run as a method.
 
-    Columns: utterance, condition, prediction, and where wanted fold, seed, and p_<class> for every
-    class. All that is wrong is said, by row, and then nothing is written.
+    Columns: utterance, condition, prediction, and where wanted protocol (which export it was made
+    for), fold, seed, and p_<class> for every class. All that is wrong is said, by row, and then
+    nothing is written.
 
     \b
     merbench grid import mine.csv --suite quick --as mine
-    """
+    """  # noqa: D301  # click looks for the character, not for two
     plan = _plan(suite, corpus, folds, settings)
     target = root or Path("runs") / plan.suite.name
     outcome = import_predictions(plan, predictions, label, target, replace=replace)
     record = outcome.record
+    if record.file_protocol is None:
+        click.echo(
+            f"note: {predictions} does not say which export it was made for (it has no column "
+            "'protocol'): taken to be that of the suite and settings given here",
+            err=True,
+        )
     if as_json:
         found = {
             "run": str(outcome.root),
             "label": record.label,
             "rows": record.rows,
+            "protocol": record.file_protocol,
             "folds": [fold.name for fold in plan.folds],
             "seeds": list(record.seeds),
             "tables": outcome.tables,

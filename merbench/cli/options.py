@@ -1,4 +1,4 @@
-"""Options that `run` and `plan` share; each can be set by a MERBENCH_ variable as well."""
+"""Options that commands share; those of a run can be set by a MERBENCH_ variable as well."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from merbench.errors import ConfigError
+from merbench.suite.source import Source
 
 Command = Callable[..., Any]
 
@@ -50,6 +51,25 @@ def suite_options(command: Command) -> Command:
     ):
         command = add(command)
     return command
+
+
+def reader_settings(command: Command) -> Command:
+    """Add the settings of a corpus's reader, which `read_settings` understands."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A setting of the reader (repeatable; value in YAML): --set 'classes=[sad, happy]'.",
+    )(command)
+
+
+def read_settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Read `name=value` with values in YAML."""
+    source = Source.parse("{}", "--set")
+    for setting in settings:
+        source = source.set(setting)
+    return dict(source.values)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from merbench.cli.options import read_settings, reader_settings
 from merbench.corpus.load import load_corpus
 from merbench.exchange.apply import apply_cells
 from merbench.exchange.trained import Choice, TrainedRun, load_cells
@@ -18,6 +19,7 @@ from merbench.execution.device import choose_device
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--method", required=True, metavar="LABEL", help="Which method of the run.")
 @click.option("--corpus", required=True, help="READER:PATH, PATH, or synthetic.")
+@reader_settings
 @click.option("--fold", help="Only the cells of this fold [mean over folds].")
 @click.option("--seed", type=click.IntRange(0), help="Only the cells of this seed [mean].")
 @click.option("--pattern", metavar="A+B", help="Use only these modalities [all there are].")
@@ -29,6 +31,7 @@ def predict(
     run: Path,
     method: str,
     corpus: str,
+    settings: tuple[str, ...],
     fold: str | None,
     seed: int | None,
     pattern: str | None,
@@ -36,14 +39,14 @@ def predict(
     device: str,
     as_json: bool,
 ) -> None:
-    r"""Apply a trained method of RUN to another corpus.
+    """Apply a trained method of RUN to another corpus.
 
     Class probabilities are averaged over all trained folds and seeds of the method, unless --fold
     and --seed pick. The corpus is normalised by what each fold measured on its training part.
 
     \b
     merbench predict runs/quick --method nmer --corpus table:path/to/corpus --out mine.csv
-    """
+    """  # noqa: D301  # click looks for the character, not for two
     if as_json and out is None:
         raise click.UsageError("--json needs --out: predictions would go to stdout as well")
     if out is not None:
@@ -52,7 +55,8 @@ def predict(
     trained = TrainedRun.open(run)
     choice = Choice(method, fold, seed)
     cells = load_cells(trained, choice, chosen)
-    applied = apply_cells(trained, cells, load_corpus(corpus), pattern, chosen)
+    read = load_corpus(corpus, **read_settings(settings))
+    applied = apply_cells(trained, cells, read, pattern, chosen)
     table = table_of(applied, choice)
     for note in applied.notes:
         click.echo(f"note: {note}", err=True)

@@ -15,6 +15,7 @@ from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import build_grid
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 from merbench.evaluation.evaluator import GridEvaluator, GridPredictions
+from merbench.evaluation.fuse import fused_rows
 from merbench.exchange.trained import TrainedCell, TrainedRun
 from merbench.execution.tasks import cpu_threads
 from merbench.features.part import ModalityShape, make_part
@@ -78,6 +79,12 @@ def apply_cells(
         notes.append(
             "this is the corpus of the run: a cell has trained on what its fold does not test, so "
             "these scores are no test scores"
+        )
+    together = fused_rows(cells[0].predictor)
+    if together is not None:
+        notes.append(
+            f"this method fuses {together} utterances at a time, and a prediction depends on the "
+            "company: with other utterances, or in another order, the same one may differ"
         )
     mean = np.zeros((len(corpus), len(run.classes)))
     with cpu_threads(run.suite.numerics.threads):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from merbench.errors import ConfigError
+from merbench.errors import ConfigError, NotComparableError
 from merbench.exchange.columns import Columns, choose_columns
 from merbench.exchange.frame import Frame
 from merbench.exchange.problems import SHOWN, RowProblems
@@ -25,30 +25,45 @@ class Checked:
 
     Attributes:
         rows: how many.
+        protocol: what the file says it was made for, None where it does not say.
         cells: in the order fold, seed.
     """
 
     rows: int
+    protocol: str | None
     cells: tuple[CellPredictions, ...]
 
 
-def check(file: PredictionsFile, frame: Frame, label: str) -> Checked:
+def check(file: PredictionsFile, frame: Frame, label: str, protocol: str) -> Checked:
     """Read predictions and fit them into the frame.
 
     Args:
         file: opened.
         frame: what has to be there.
         label: what the method is to be called.
+        protocol: the short digest that the file's column `protocol` must hold, where it has one.
 
     Raises:
         ConfigError: everything that is wrong.
+        NotComparableError: the predictions were made for another export.
     """
     columns = choose_columns(str(file.path), file.columns, frame.corpus.classes)
     problems = RowProblems(str(file.path), file.place)
-    read = _read(file, frame, columns, problems)
+    read, protocols = _read(file, frame, columns, problems)
+    says = _says(str(file.path), protocols, protocol)
+    broken = sorted(file.broken)
+    problems.add(
+        "line break",
+        "",
+        np.array(broken, np.int64),
+        lambda n: (
+            f"holds a line break in column {file.broken[broken[n]]!r}; expected a line for each "
+            "row (so records are counted here, from 1 for the header)"
+        ),
+    )
     malformed = sorted(file.malformed.items())
-    for line, text in malformed[:SHOWN]:
-        problems.say(f"line {line}: {text}")
+    for number, text in malformed[:SHOWN]:
+        problems.say(f"{file.numbered(number)}: {text}")
     if len(malformed) > SHOWN:
         problems.say(f"{len(malformed)} lines in all have too few or too many cells")
     if not len(read.slots):
@@ -61,34 +76,69 @@ def check(file: PredictionsFile, frame: Frame, label: str) -> Checked:
     rows = _rows_of_slots(read, frame, seeds, problems)
     _note_missing(rows, frame, seeds, problems)
     problems.raise_any()
-    return Checked(int((read.slots != BLANK).sum()), tuple(_cells(rows, read, frame, seeds, label)))
+    return Checked(
+        int((read.slots != BLANK).sum()),
+        says,
+        tuple(_cells(rows, read, frame, seeds, label)),
+    )
 
 
 def _read(
     file: PredictionsFile, frame: Frame, columns: Columns, problems: RowProblems
-) -> CodedRows:
+) -> tuple[CodedRows, set[str]]:
+    """Return the rows, and all that their column `protocol` holds."""
     reader = RowReader(frame, columns, problems)
     parts: list[CodedRows] = []
     methods: set[str] = set()
+    protocols: set[str] = set()
     for block in file.blocks():
         if "method" in block.columns:
             methods.update(coded(block, "method").texts)
         parts.append(reader.read(block))
+        if "protocol" in block.columns:
+            said = coded(block, "protocol")
+            found = np.unique(said.codes[parts[-1].slots != BLANK])
+            protocols.update(said.texts[code] for code in found.tolist())
     if len(methods - {""}) > 1:
+        shown = ", ".join(sorted(methods)[:SHOWN]) + ", ..." * (len(methods) > SHOWN)
         raise ConfigError(
             f"{file.path}, column 'method': holds predictions of {len(methods)} methods "
-            f"({', '.join(sorted(methods)[:SHOWN])}); expected those of one\nnothing was imported"
+            f"({shown}); expected those of one\nnothing was imported"
         )
     given = [part.probabilities is not None for part in parts]
     if any(given) and not all(given):
         problems.say("some rows have probabilities and some have none; expected all or none")
     halves = [part.probabilities for part in parts if part.probabilities is not None]
     none = np.empty(0, np.int64)
-    return CodedRows(
+    read = CodedRows(
         np.concatenate([none, *(part.slots for part in parts)]),
         np.concatenate([none, *(part.seeds for part in parts)]),
         np.concatenate([none.astype(np.int16), *(part.predictions for part in parts)]),
         np.concatenate(halves) if given and all(given) else None,
+    )
+    return read, protocols
+
+
+def _says(path: str, found: set[str], protocol: str) -> str | None:
+    """Return what a file says it was made for, None where it does not say.
+
+    Predictions for another export are refused; what is wrong with their rows follows from that.
+    """
+    if found <= {""}:
+        return None
+    if found == {protocol}:
+        return protocol
+    named = [text or "nothing" for text in sorted(found)]
+    shown = ", ".join(named[:SHOWN]) + ", ..." * (len(named) > SHOWN)
+    why = (
+        "the predictions were made for another export"
+        if len(found) == 1
+        else "the predictions were made for several exports"
+    )
+    raise NotComparableError(
+        f"{path}: not comparable, {why}: column 'protocol' holds {shown}, and the suite given here "
+        f"has {protocol}; give --corpus, --folds and --set as they were given to the export, whose "
+        "export.json has them"
     )
 
 

@@ -10,7 +10,7 @@ from merbench.exchange.conditions import KEYS
 
 # Columns of a run's own table that say nothing an import needs, and how pandas calls its index.
 UNUSED = ("corpus", "method", "speaker", "requested", "", "__index_level_0__")
-KNOWN = ("utterance", "condition", *KEYS, "fold", "seed", "prediction", "label")
+KNOWN = ("utterance", "condition", *KEYS, "fold", "seed", "prediction", "label", "protocol")
 
 
 @dataclass(frozen=True)

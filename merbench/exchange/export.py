@@ -26,6 +26,7 @@ from merbench.features.observation import State, zero_input
 from merbench.features.ragged import Ragged
 from merbench.results.conditions import ConditionKey
 from merbench.store.fresh import fresh_folder
+from merbench.store.identity import Identity
 from merbench.store.imports import plain
 
 EXPORT = "export.json"
@@ -70,7 +71,8 @@ def export_grid(plan: Plan, folder: Path, *, replace: bool = False) -> Exported:
         names = _input_names(plan)
         _write_conditions(fresh / CONDITIONS, plan, names)
         _write_inputs(fresh / INPUTS, plan, names)
-        _write_template(fresh / TEMPLATE, plan)
+        identity = identity_of(plan)
+        _write_template(fresh / TEMPLATE, plan, identity)
         folds = []
         for number, fold in enumerate(plan.folds, start=1):
             # Fold names come from a corpus and may hold anything; export.json has them.
@@ -78,7 +80,7 @@ def export_grid(plan: Plan, folder: Path, *, replace: bool = False) -> Exported:
             with cpu_threads(plan.protocol.threads):
                 folds.append({"folder": place.name, **_write_fold(place, plan, fold, names)})
         files = sorted(path for path in fresh.rglob("*") if path.is_file())
-        description = _describe(plan, folds, names)
+        description = _describe(plan, identity, folds, names)
         description["files"] = {path.relative_to(fresh).as_posix(): _sha256(path) for path in files}
         text = json.dumps(description, indent=1) + "\n"
         (fresh / EXPORT).write_text(text, "utf-8")
@@ -147,15 +149,16 @@ def _write_inputs(path: Path, plan: Plan, names: _InputNames) -> None:
     _write_csv(path, ["modality", "input", "noise", "level", "severity", "draw"], rows)
 
 
-def _write_template(path: Path, plan: Plan) -> None:
+def _write_template(path: Path, plan: Plan, identity: Identity) -> None:
     """Write the first rows of a file of predictions, with predictions that mean nothing."""
     corpus, fold = plan.protocol.corpus, plan.folds[0]
     share = 1 / len(corpus.classes)
     rows = [
-        [corpus.utterances[u], 0, fold.name, 0, corpus.classes[0], *([share] * len(corpus.classes))]
+        [identity.short, corpus.utterances[u], 0, fold.name, 0, corpus.classes[0]]
+        + [share] * len(corpus.classes)
         for u in fold.test[:_TEMPLATE_ROWS].tolist()
     ]
-    columns = ["utterance", "condition", "fold", "seed", "prediction"]
+    columns = ["protocol", "utterance", "condition", "fold", "seed", "prediction"]
     _write_csv(path, [*columns, *(f"p_{name}" for name in corpus.classes)], rows)
 
 
@@ -218,7 +221,9 @@ def _write_array(path: Path, array: NDArray[Any]) -> None:
         npy.write_array(stream, np.ascontiguousarray(array), version=(1, 0))
 
 
-def _describe(plan: Plan, folds: Sequence[dict[str, Any]], names: _InputNames) -> dict[str, Any]:
+def _describe(
+    plan: Plan, identity: Identity, folds: Sequence[dict[str, Any]], names: _InputNames
+) -> dict[str, Any]:
     corpus = plan.protocol.corpus
     tests = sum(len(fold.test) for fold in plan.folds)
     return {
@@ -226,7 +231,8 @@ def _describe(plan: Plan, folds: Sequence[dict[str, Any]], names: _InputNames) -
         "format": FORMAT,
         "suite": plan.suite.resolved(),
         "suite_hash": plan.suite.hash,
-        "protocol": identity_of(plan).model_dump(mode="json"),
+        "protocol": identity.model_dump(mode="json"),
+        "protocol_digest": identity.short,
         "corpus": {
             "name": corpus.name,
             "fingerprint": corpus.fingerprint,

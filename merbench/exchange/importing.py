@@ -72,14 +72,15 @@ def import_predictions(
 
     Raises:
         ConfigError: the file, all of what is wrong with it; or the label or directory is taken.
-        NotComparableError: the run tests under another protocol.
+        NotComparableError: the run tests under another protocol, or the file says that it was
+            made for another.
     """
     _check_label(label, plan.labels, "the suite")
     refuse_strangers(root)
     file = PredictionsFile.open(path)
     identity = identity_of(plan)
     _check_run(root, identity, label, replace=replace)
-    checked = check(file, Frame.of(plan), label)
+    checked = check(file, Frame.of(plan), label, identity.short)
     with alone(root):
         # Once more, now that no other run can change what is there.
         _check_run(root, identity, label, replace=replace)
@@ -147,6 +148,7 @@ def _store(
             rows=checked.rows,
             imported=provenance.now(),
             protocol=identity,
+            file_protocol=checked.protocol,
             cells=tuple(cells),
         )
         write_import(store, record)

@@ -21,6 +21,7 @@ from merbench.errors import ConfigError
 SUFFIXES = (".csv", ".parquet")
 _BLOCK_BYTES = 16 << 20
 _BLOCK_ROWS = 1 << 18
+_LINE_ENDS = ("\n", "\r")
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,28 @@ class PredictionsFile:
     Attributes:
         path: where it is.
         columns: their names, in order.
-        malformed: line -> what is wrong with it, for the lines of a CSV that are no rows; filled
-            while blocks are read.
+        malformed: number of a line -> what is wrong with it, for the lines of a CSV that are no
+            rows; filled while blocks are read.
+        broken: row (from 0) -> a column in which it has a line break, in a CSV; filled likewise.
+        lines: True where a CSV has a line for each row, False once one was found to have several.
     """
 
     path: Path
     columns: tuple[str, ...]
     malformed: dict[int, str] = field(default_factory=dict)
+    broken: dict[int, str] = field(default_factory=dict)
+    lines: bool = True
 
     @classmethod
     def open(cls, path: Path) -> PredictionsFile:
         """Look at a file.
 
         Raises:
-            ConfigError: it is not there, is neither CSV nor Parquet, or names a column twice.
+            ConfigError: it is not there or a folder, is neither CSV nor Parquet, or names a column
+                twice.
         """
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; expected predictions as CSV or Parquet")
         if not path.is_file():
             raise ConfigError(f"{path}: no such file; expected predictions as CSV or Parquet")
         if path.suffix.lower() not in SUFFIXES:
@@ -102,13 +110,20 @@ class PredictionsFile:
         return cls(path, tuple(columns))
 
     def place(self, row: int) -> str:
-        """Say where a row is: a CSV has lines, and its header is line 1; Parquet counts from 1."""
+        """Say where a row is: a CSV has lines, and its header is line 1; Parquet counts from 1.
+
+        Where cells have line breaks, records are counted instead; the header is record 1.
+        """
         if not _is_csv(self.path):
             return f"row {row + 1}"
-        line = row + 2
+        number = row + 2
         for skipped in sorted(self.malformed):
-            line += skipped <= line
-        return f"line {line}"
+            number += skipped <= number
+        return self.numbered(number)
+
+    def numbered(self, number: int) -> str:
+        """Say which line of a CSV a number means, or which record where lines do not count."""
+        return f"{'line' if self.lines else 'record'} {number}"
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows.
@@ -133,6 +148,7 @@ class PredictionsFile:
         def malformed(row: Any) -> str:
             found = f"{row.actual_columns} cell{'s' * (row.actual_columns != 1)}"
             self.malformed[row.number] = f"{found}; expected {row.expected_columns}"
+            self.lines &= not any(end in row.text.rstrip("\r\n") for end in _LINE_ENDS)
             return "skip"
 
         reader = pcsv.open_csv(
@@ -140,7 +156,9 @@ class PredictionsFile:
             # One thread, so that each malformed row knows its line.
             read_options=pcsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
             parse_options=pcsv.ParseOptions(
-                ignore_empty_lines=False, invalid_row_handler=malformed
+                ignore_empty_lines=False,
+                newlines_in_values=True,
+                invalid_row_handler=malformed,
             ),
             convert_options=pcsv.ConvertOptions(
                 column_types=dict.fromkeys(self.columns, pa.string()), strings_can_be_null=False
@@ -149,8 +167,19 @@ class PredictionsFile:
         first = 0
         for batch in reader:
             if len(batch):
-                yield Block(first, dict(zip(self.columns, batch.columns, strict=True)))
+                block = Block(first, dict(zip(self.columns, batch.columns, strict=True)))
+                self._note_broken(block)
+                yield block
             first += len(batch)
+
+    def _note_broken(self, block: Block) -> None:
+        """Note rows with a line break in some cell: lines cannot be counted from there on."""
+        for name, cells in block.columns.items():
+            for end in _LINE_ENDS:
+                has = pc.match_substring(cells, end).to_numpy(zero_copy_only=False)
+                for row in np.flatnonzero(has).tolist():
+                    self.broken.setdefault(block.first + row, name)
+        self.lines &= not self.broken
 
 
 def _is_csv(path: Path) -> bool:

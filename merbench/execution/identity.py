@@ -24,4 +24,5 @@ def identity_of(plan: Plan, draws: str | None = None) -> Identity:
         },
         draws=draws or plan.draws_hash(),
         folds={fold.name: fold.key for fold in plan.folds},
+        missing_rate=plan.suite.train_missing_rate,
     )

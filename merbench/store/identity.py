@@ -22,6 +22,8 @@ class Identity(Config):
         noises: label -> digest of the noise's kind and settings.
         draws: the draws hash.
         folds: name -> digest of the utterances in each part.
+        missing_rate: the suite's `train_missing_rate`, which features are normalised after; a
+            record without it is of a time when only 0 was meant.
     """
 
     corpus: str
@@ -30,6 +32,15 @@ class Identity(Config):
     noises: dict[str, str]
     draws: str
     folds: dict[str, str]
+    missing_rate: float = 0.0
+
+    @property
+    def short(self) -> str:
+        """A short digest of all of it, which predictions carry to say what they were made for.
+
+        It begins with a letter, so that no table takes it for a number.
+        """
+        return "p" + digest_of(self.model_dump(mode="json"))[:12]
 
     def differences(self, other: Identity, mine: str, others: str) -> list[str]:
         """Say in what two protocols differ, folds that only one of them has aside.
@@ -54,6 +65,11 @@ class Identity(Config):
                 found.append(f"noise {label!r}: its settings differ")
         if self.draws != other.draws:
             found.append(f"draws hash: {mine} has {self.draws[:12]}, {others} {other.draws[:12]}")
+        if self.missing_rate != other.missing_rate:
+            found.append(
+                f"train_missing_rate: {mine} has {self.missing_rate:g}, {others} "
+                f"{other.missing_rate:g}"
+            )
         for name in self.folds.keys() & other.folds.keys():
             if self.folds[name] != other.folds[name]:
                 found.append(f"fold {name!r}: its parts hold other utterances")

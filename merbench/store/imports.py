@@ -39,6 +39,8 @@ class Import(Config):
         rows: predictions in it.
         imported: when, in UTC.
         protocol: what the predictions were checked against.
+        file_protocol: the short digest of it that the file has, None where the file does not say
+            what its predictions were made for.
         cells: where they are.
     """
 
@@ -49,6 +51,7 @@ class Import(Config):
     rows: int
     imported: str
     protocol: Identity
+    file_protocol: str | None = None
     cells: tuple[ImportedCell, ...]
 
     @property
@@ -172,6 +175,7 @@ def describe_imports(description: dict[str, Any], imports: Sequence[Import]) -> 
             "sha256": each.sha256,
             "rows": each.rows,
             "imported": each.imported,
+            "protocol": each.file_protocol,
             "seeds": list(each.seeds),
             "folders": [cell.folder for cell in each.cells],
         }

@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 
-from merbench.cli import _COMMANDS
+from merbench.cli import _COMMANDS, cli
 from merbench.results.metrics import METRICS
 from tests.conftest import names
 
@@ -52,6 +53,23 @@ def test_every_command_has_help(merbench, command):
     said = merbench(command, "--help")
     assert said.code == 0
     assert said.out.startswith(f"Usage: merbench {command}")
+
+
+def helps(command, arguments=()):
+    """Yield the arguments that ask for each help there is, subcommands included."""
+    yield (*arguments, "--help")
+    context = click.Context(command)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            yield from helps(command.get_command(context, name), (*arguments, name))
+
+
+@pytest.mark.parametrize("arguments", [*helps(cli)], ids=" ".join)
+def test_no_help_shows_a_backslash(merbench, arguments):
+    said = merbench(*arguments)
+    assert said.code == 0
+    assert said.out.startswith("Usage: merbench")
+    assert "\\" not in said.out
 
 
 def test_no_command_shows_help_and_a_wrong_one_its_neighbour(merbench):

@@ -124,6 +124,8 @@ def test_the_description_identifies_what_was_exported(exported, tiny_run):
         assert found[key] == run[key]
     assert found["protocol"]["draws"] == run["draws_hash"]
     assert found["corpus"]["fingerprint"] == run["corpus"]["fingerprint"]
+    said = {row["protocol"] for row in rows_of(exported / "predictions-template.csv")}
+    assert said == {found["protocol_digest"]}
     tested = sum(fold["test"] for fold in found["folds"])
     assert found["predictions_expected"] == 14 * tested
     modality = {"name": "audio", "kind": "sequence", "width": 40, "absent_frames": 5}

@@ -16,6 +16,7 @@ from merbench.exchange.importing import import_predictions
 from merbench.execution.plan import make_plan
 from merbench.results.confusion import read_confusion
 from merbench.store.directory import alone
+from merbench.store.identity import Identity
 from merbench.suite.load import load_suite
 from tests.conftest import TINY, names, table_bytes
 from tests.corpora import make_corpus
@@ -45,6 +46,11 @@ def other_rows(run, label):
         rows = pd.read_parquet(run / f"{name}.parquet").astype({"method": str})
         found.append(rows[rows["method"] != label].reset_index(drop=True))
     return found
+
+
+def digest_of_run(run):
+    """Return the short digest of a run's protocol."""
+    return Identity.model_validate(record_of(run)["protocol"]).short
 
 
 def record_of(run):
@@ -118,11 +124,23 @@ def test_the_default_run_is_that_of_the_suite(merbench, table):
         "grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "mine", "--json"
     )
     assert json.loads(said.out) == {
-        "run": "runs/tiny", "label": "mine", "rows": len(table), "folds": ["1", "2"],
+        "run": "runs/tiny", "label": "mine", "rows": len(table), "protocol": None,
+        "folds": ["1", "2"],
         "seeds": [0], "tables": True,
     }  # fmt: skip
     lines = merbench("runs").out.splitlines()
     assert lines[1].split()[:4] == ["tiny", "tiny", "2/2", "complete"]
+
+
+def test_a_file_that_does_not_say_its_export_is_taken_and_this_is_said(bring, copied, table):
+    for flags, rows in ([(), table], [("--replace",), table.assign(protocol="")]):
+        said = bring(*flags, rows=rows)
+        assert "note: mine.parquet does not say which export it was made for" in said.err
+        assert record_of(copied)["imports"][0]["protocol"] is None
+    digest = digest_of_run(copied)
+    said = bring("--replace", rows=table.assign(protocol=digest))
+    assert "note:" not in said.err
+    assert record_of(copied)["imports"][0]["protocol"] == digest
 
 
 def test_replacing_leaves_nothing_of_what_was_there(bring, copied, table):

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -170,6 +171,40 @@ def test_a_modality_that_the_method_does_not_know_is_ignored_and_said(merbench, 
     assert "note: modality 'vision' is ignored" in said.err
     assert "did you mean 'visual'?" in said.err
     pd.testing.assert_frame_equal(predicted(said)[P], predicted(merbench(*arguments, SAME))[P])
+
+
+def test_settings_of_the_reader_make_a_corpus_readable(merbench, tiny_run, corpus):
+    """Continuous labels are no classes until bins are said."""
+    n = 6
+    part = {
+        "id": [f"v{i}$_$0" for i in range(n)],
+        "regression_labels": np.linspace(-1, 1, n, dtype="f4"),
+    }
+    for modality, name in zip(corpus.modalities[:2], ("audio", "vision"), strict=True):
+        width = modality.values.shape[1]
+        part[name] = np.zeros((n, modality.lengths[:n].max(), width), np.float32)
+        part[f"{name}_lengths"] = modality.lengths[:n].tolist()
+        for i in range(n):
+            part[name][i, : modality.lengths[i]] = modality.sequence(i)
+    (merbench.folder / "mosi.pkl").write_bytes(
+        pickle.dumps({name: {k: v[i::3] for k, v in part.items()}
+                      for i, name in enumerate(("train", "valid", "test"))})
+    )  # fmt: skip
+    arguments = ["predict", tiny_run, "--method", "logreg", "--corpus", "mmsa:mosi.pkl"]
+    assert "bin the labels" in merbench(*arguments).err
+    said = merbench(*arguments, "--set", "bin={at: [0], names: [sad, happy]}")
+    assert set(predicted(said)["label"]) == {"sad", "happy"}
+    said = merbench(*arguments, "--set", "bins=3")
+    assert said.code == 2
+    assert "did you mean 'bin'" in said.err
+
+
+def test_a_method_that_fuses_utterances_together_says_so(merbench, tiny_run, same, tmp_path):
+    merbench.run(merbench.suite(methods=["nmer_released"], grid={"noise": []}), tmp_path / "run")
+    said = merbench("predict", tmp_path / "run", "--method", "nmer_released", "--corpus", same)
+    assert "utterances at a time, and a prediction depends on the company" in said.err
+    said = merbench("predict", tiny_run, "--method", "mmin", "--corpus", same)
+    assert "company" not in said.err
 
 
 def test_labels_that_the_method_does_not_know_are_kept_and_not_scored(merbench, tiny_run, corpus):

@@ -31,11 +31,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 SCORES = ["n", "wa", "ua", "f1", "weighted_f1"]
 
 
-def predict_outside(export, run, out):
-    subprocess.run(
-        [sys.executable, "-c", NUMPY_ALONE, SCRIPT, export, run, out],
-        check=True, cwd=out.parent,
+def outside(*paths, cwd):
+    return subprocess.run(
+        [sys.executable, "-c", NUMPY_ALONE, SCRIPT, *paths],
+        cwd=cwd, check=False, capture_output=True, text=True,
     )  # fmt: skip
+
+
+def predict_outside(export, run, out):
+    done = outside(export, run, out, cwd=out.parent)
+    assert done.returncode == 0, done.stderr
 
 
 def assert_same_scores(run, method, imported):
@@ -65,6 +70,42 @@ def test_predictions_made_with_numpy_alone_score_as_from_inside(
     assert said.code == 0, said.err
     assert "outside (imported)" in said.out
     assert_same_scores(copied, "logreg", "outside")
+
+
+def test_the_example_s_own_model_is_better_than_chance(merbench, tmp_path):
+    suite = merbench.suite(corpus={"reader": "synthetic", "utterances": 120})
+    assert merbench("grid", "export", suite, "--out", tmp_path / "grid").code == 0
+    done = outside(tmp_path / "grid", tmp_path / "own.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = merbench(
+        "grid", "import", tmp_path / "own.csv", "--suite", suite, "--as", "own",
+        "--run", tmp_path / "run",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert "note:" not in said.err
+    scores = of_method(tmp_path / "run", "own", "results")
+    clean = scores[(scores["noise"] == "none") & (scores["pattern"] == "audio+visual+text")]
+    assert clean["ua"].mean() > 0.4  # of four classes
+    assert (clean["nll"] < np.log(4)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "usage: python outside_logreg.py EXPORT [RUN] OUT.csv"),
+        (["{grid}"], "usage: "),
+        (["none", "out.csv"], "none/export.json: No such file"),
+        (["{grid}", "none", "out.csv"], "none/run.json: No such file"),
+        (["{grid}", "{run}", "none/out.csv"], "none/out.csv: No such file"),
+    ],
+)
+def test_the_example_says_in_a_line_what_it_lacks(exported, tiny_run, tmp_path, arguments, words):
+    filled = [a.format(grid=exported, run=tiny_run) for a in arguments]
+    done = outside(*filled, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
