@@ -39,6 +39,7 @@ def run(command, *arguments) -> None:
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 def test_one_call_measures_every_section_into_one_json_and_a_page(tmp_path, one_method) -> None:
     out, page = tmp_path / "all.json", tmp_path / "page.md"
     run(measure.main, "--out", out, "--markdown", page, "--threads", 1)
@@ -61,7 +62,7 @@ def test_one_call_measures_every_section_into_one_json_and_a_page(tmp_path, one_
     assert "extrapolated from a sample" in text
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_every_method_is_measured(tmp_path) -> None:
     out, page = tmp_path / "all.json", tmp_path / "page.md"
     run(measure.main, "--out", out, "--markdown", page, "--threads", 1)
