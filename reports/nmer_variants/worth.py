@@ -56,7 +56,8 @@ for row, method in enumerate(header.methods):
     lines.append(f"| {method} | {' | '.join(shown)} | {unit:.2f} | {flips:.2f} |")
 lines.append(
     f"\nUA in %; `nmer` itself, and what changes against it: mean and standard deviation over "
-    f"{len(header.seeds)} seeds of the paired difference, pooled over {len(header.folds)} folds. "
+    f"{len(header.seeds)} seeds of the paired difference, {len(header.folds)} fold"
+    f"{'s' * (len(header.folds) > 1)}. "
     f"Chance is {100 / len(header.classes):.1f}."
 )
 sys.stdout.write("\n".join(lines) + "\n")
