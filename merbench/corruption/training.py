@@ -28,7 +28,6 @@ from merbench.features.ragged import Ragged
 class Choice:
     """One noise at one point: what an utterance may meet in an epoch."""
 
-    family: str
     noise: Noise
     point: Point
 
@@ -54,7 +53,7 @@ class TrainingNoise:
         """For each modality, what its utterances may meet; empty where no noise applies."""
         return tuple(
             tuple(
-                Choice(column.noise.family, column.noise, point)
+                Choice(column.noise, point)
                 for column in self.columns
                 if not (column.noise.timed and modality.kind == "vector")
                 for point in column.points
@@ -78,7 +77,7 @@ class TrainingNoise:
         for rows, choice in self._groups(modality, drawn):
             some = torch.from_numpy(rows).to(features.values.device)
             clean = features.take(some)
-            target = self._target(modality, rows, choice.family, key)
+            target = self._target(modality, rows, choice.noise.family, key)
             damage = choice.noise.draw(target, clean.values.device)
             pieces.append(clean.with_values(damage.apply(clean, choice.point)))
             order.append(some)
