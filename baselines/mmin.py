@@ -49,9 +49,8 @@ class MminNetwork(Network):
 
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
         """Return (B, C) logits of the code z."""
-        logits: Tensor = self.classifier(
-            self.imagine(concatenate(embeddings, self.shape.order)).code
-        )
+        codes = self.imagine.codes(concatenate(embeddings, self.shape.order))
+        logits: Tensor = self.classifier(codes)
         return logits
 
 

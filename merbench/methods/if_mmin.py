@@ -47,7 +47,7 @@ class IfMminNetwork(BranchedNetwork):
 
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
         """Return (B, C) logits of the code z."""
-        logits: Tensor = self.classifier(self.imagine(*self.branches.split(embeddings)).code)
+        logits: Tensor = self.classifier(self.imagine.codes(*self.branches.split(embeddings)))
         return logits
 
 

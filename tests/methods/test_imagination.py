@@ -41,6 +41,23 @@ def test_a_cascade_is_the_papers_recursion(form, expected) -> None:
     assert found.code.shape == (7, 320)
 
 
+@pytest.mark.parametrize(
+    ("form", "decoded"), [("residual", 4), ("invariant", 4), ("invariant_2022", 0)]
+)
+def test_codes_alone_are_the_same_and_decode_no_more_than_they_need(form, decoded) -> None:
+    cascade = Holder(form).imagine
+    h, s = torch.randn(2, 7, WIDTH)
+    given = (h,) if form == "residual" else (h, s)
+    with torch.no_grad():
+        whole = cascade(*given).code
+        ran = []
+        for module in [cascade.transition, *(a.decoder for a in cascade.autoencoders)]:
+            module.register_forward_hook(lambda module, *_: ran.append(module))
+        assert torch.equal(cascade.codes(*given), whole)
+    assert len(ran) == decoded
+    assert cascade.transition not in ran
+
+
 @pytest.mark.parametrize(("form", "given"), [("residual", True), ("invariant", False)])
 def test_invariant_features_go_with_the_invariant_forms_alone(form, given) -> None:
     h = torch.zeros(1, WIDTH)

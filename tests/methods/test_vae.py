@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from merbench.methods.parts.attention import TransformerLayer
+from merbench.methods.parts.attention import SelfAttention, TransformerLayer
 from merbench.methods.parts.vae import ConditionalVae, Latent
 from tests.methods import oracle
 
@@ -60,6 +60,23 @@ def test_a_layer_is_torchs_on_sequences_of_one_token() -> None:
     plain.self_attn.dropout = 0.0
     x = torch.randn(9, WIDTH)
     torch.testing.assert_close(ours(x[:, None]), plain(x[:, None]), rtol=1e-5, atol=1e-5)
+
+
+def test_many_rows_at_once_attend_as_few_do() -> None:
+    torch.manual_seed(0)
+    attention = SelfAttention(16).double().eval()
+    for parameter in attention.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(200, 1, 16, dtype=torch.float64)
+    few = torch.cat([attention(some) for some in x.split(64)])
+    torch.testing.assert_close(attention(x), few, rtol=1e-12, atol=1e-12)
+    assert not torch.equal(attention(x), few), "it took the other way"
+
+
+def test_many_rows_at_once_still_drop_out_in_training() -> None:
+    attention = SelfAttention(16).train()
+    x = torch.randn(200, 1, 16)
+    assert not torch.allclose(attention(x), attention(x))
 
 
 def test_a_layers_gradients_are_torchs_and_queries_and_keys_get_none() -> None:

@@ -30,6 +30,13 @@ class Imagined(NamedTuple):
     code: Tensor
 
 
+class _Encoded(NamedTuple):
+    """The cascade up to its last code: (B, d M) the last input u_B, and the five (B, 64) codes."""
+
+    u: Tensor
+    codes: list[Tensor]
+
+
 def _stack(widths: Sequence[int], activation: type[nn.Module], **options: float) -> nn.Sequential:
     """Linear layers with an activation between them, none after the last."""
     layers: list[nn.Module] = []
@@ -70,19 +77,35 @@ class Cascade(nn.Module):
             h: (B, d M) embedding of the incomplete input.
             s: (B, d M) invariant features; needed by the two invariant forms.
         """
-        if (s is None) != (self.form == "residual"):
-            raise ValueError(f"form {self.form!r} and the invariant features do not go together")
-        codes: list[Tensor] = []
-        u = o = h
-        for k, autoencoder in enumerate(self.autoencoders, start=1):
-            if not isinstance(autoencoder, ResidualAutoencoder):
-                raise TypeError("a cascade is made of residual autoencoders")
-            if s is None:
-                u = h if k == 1 else u + o
-            else:
-                u = o + s if self.form == "invariant" else h + k * s
-            z = autoencoder.encoder(u)
-            o = autoencoder.decoder(z)
-            codes.append(z)
+        u, codes = self._encoded(h, s)
+        o = self._chain[-1].decoder(codes[-1])
         last = o if self.form == "invariant" else u + o
         return Imagined(self.transition(last), torch.cat(codes, 1))
+
+    def codes(self, h: Tensor, s: Tensor | None = None) -> Tensor:
+        """Return (B, 5 x 64) the codes alone, at less cost; the arguments are those of a call."""
+        return torch.cat(self._encoded(h, s).codes, 1)
+
+    def _encoded(self, h: Tensor, s: Tensor | None) -> _Encoded:
+        """Go up to the last code; what no later input needs is not decoded."""
+        if (s is None) != (self.form == "residual"):
+            raise ValueError(f"form {self.form!r} and the invariant features do not go together")
+        chain = self._chain
+        u = h if s is None else h + s
+        codes = [chain[0].encoder(u)]
+        for k, (before, autoencoder) in enumerate(itertools.pairwise(chain), start=2):
+            if s is None:
+                u = u + before.decoder(codes[-1])
+            elif self.form == "invariant":
+                u = before.decoder(codes[-1]) + s
+            else:
+                u = h + k * s
+            codes.append(autoencoder.encoder(u))
+        return _Encoded(u, codes)
+
+    @property
+    def _chain(self) -> tuple[ResidualAutoencoder, ...]:
+        chain = tuple(a for a in self.autoencoders if isinstance(a, ResidualAutoencoder))
+        if len(chain) != len(self.autoencoders):
+            raise TypeError("a cascade is made of residual autoencoders")
+        return chain
