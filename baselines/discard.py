@@ -44,6 +44,7 @@ class Expert(nn.Module):
 class LateFusionNetwork(Network):
     """One expert a modality; the mean of the logits of those that are not absent."""
 
+    in_fleets = True
     prior: Tensor
 
     def __init__(self, shape: CorpusShape, dropout: float) -> None:

@@ -32,6 +32,8 @@ from .zero_fill import PUBLISHED, FusionNetwork, FusionStage
 class MminNetwork(Network):
     """Encoders, a forward and a backward imagination cascade, and a classifier on the code."""
 
+    in_fleets = True
+
     def __init__(self, shape: CorpusShape, dropout: float, own_way_back: bool = True) -> None:
         super().__init__()
         self.shape = shape

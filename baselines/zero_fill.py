@@ -29,6 +29,8 @@ PUBLISHED = StageTraining(epochs=10, decay_epochs=10, batch_size=128, dropout=0.
 class FusionNetwork(Network):
     """One encoder a modality, and a classifier on the concatenated embeddings."""
 
+    in_fleets = True
+
     def __init__(self, shape: CorpusShape, dropout: float, init: Init) -> None:
         super().__init__()
         self.shape = shape

@@ -44,3 +44,10 @@ def torch_scope(device: torch.device, *parts: Part) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(torch_seed(*parts))
         yield
+
+
+def forked_generator(device: torch.device) -> torch.Generator:
+    """Return a generator that goes on where torch's global one of a device is now."""
+    generator = torch.Generator(device)
+    state = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+    return generator.set_state(state)

@@ -161,10 +161,14 @@ class Network(nn.Module, ABC):
         fused_rows: None where a row's logits are a function of that row. Otherwise how many rows
             are fused together: the harness then takes them in an order, and gives `fuse` random
             numbers, that are functions of fold, seed and condition (see `evaluation/fuse.py`).
+        in_fleets: True where many such networks can train at once (see `training/fleet.py`): all
+            that reads sequences is an `Encoder`, all that draws is in `parts/draws.py`, and the
+            stage's loss runs under `torch.vmap`, so without a step that depends on values.
     """
 
     shape: CorpusShape
     fused_rows: int | None = None
+    in_fleets: ClassVar[bool] = False
 
     @abstractmethod
     def encode(self, modality: str, observed: ObservedModality) -> Tensor:
@@ -221,7 +225,8 @@ class Batch:
         available: (B, M) bool, True where the truth exists.
         observed: modality -> observation.
         teacher: modality -> embeddings of the stage's teacher; empty where it has none.
-        progress: share of the stage's epochs done, 0 to 1.
+        progress: share of the stage's epochs done, 0 to 1; in a fleet a tensor, since members
+            differ.
         class_weights: (C,) weight of each class in the cross-entropy, None where all count alike.
     """
 
@@ -230,7 +235,7 @@ class Batch:
     available: Tensor
     observed: Mapping[str, ObservedModality]
     teacher: Mapping[str, TeacherRows]
-    progress: float
+    progress: float | Tensor
     class_weights: Tensor | None = None
 
     def cross_entropy(self, logits: Tensor) -> Tensor:

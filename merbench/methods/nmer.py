@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import torch
 from pydantic import Field, NonNegativeFloat, model_validator
 from torch import Tensor
 
@@ -172,11 +173,12 @@ class NmerStage(NmerSecondStage):
         """Return the four terms."""
         h, s = network.branches.split(network.embed(batch.observed))
         imagined = network.vae(h, s, sample=True)
-        ramp = min(1.0, batch.progress / self.warm_up) if self.warm_up else 1.0
         kl = imagined.latent.kl(self.free_bits, self.kl)
+        if self.warm_up:
+            kl = kl * torch.as_tensor(batch.progress / self.warm_up).clamp(max=1)
         return {
             **self.terms(network, batch, imagined.embedding, s),
-            "kl": self.beta * ramp * kl,
+            "kl": self.beta * kl,
         }
 
 

@@ -1,11 +1,14 @@
-"""The training loop, the only one: every stage of every network method goes through it."""
+"""The training loop, the only one: every stage of every network method goes through it.
+
+One network trains alone, or many do as a fleet; the loop is the same, and so are the numbers.
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,12 +19,32 @@ from merbench.errors import CellError
 from merbench.features.observation import zero_input
 from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
-from merbench.methods.base import Network, Selection, Stage, trainable_parameters
+from merbench.methods.base import Batch, Network, Stage
 from merbench.training.config import StageTraining
-from merbench.training.sampling import Sampler, batches
+from merbench.training.course import (
+    Course,
+    EpochRecord,
+    TrainedStage,
+    Weights,
+    learning_rate,
+)
+from merbench.training.fleet import Fleet, may_join
+from merbench.training.sampling import Sampler
 from merbench.training.validate import Validator, clean_embeddings
 
-Weights = dict[str, Tensor]
+__all__ = [
+    "EpochRecord",
+    "Member",
+    "TrainedStage",
+    "TrainingData",
+    "Weights",
+    "learning_rate",
+    "may_join",
+    "restore",
+    "train_members",
+    "train_stage",
+    "usable",
+]
 
 
 @dataclass(frozen=True)
@@ -47,53 +70,23 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class EpochRecord:
-    """One epoch of one stage.
+class Member:
+    """One network to be trained: its data, its teacher, and its random numbers.
 
     Attributes:
-        stage: its name.
-        epoch: 1-based.
-        lr: learning rate.
-        loss: mean over the steps of the summed terms.
-        terms: mean of each term.
-        complete: validation score on the complete pattern.
-        partial: validation score averaged over the partial patterns.
-        seconds: time it took, validation included.
+        data: training and validation parts, on the device to train on.
+        teacher: the stage's trained teacher, where it has one.
+        key: fold and seed, whatever all random numbers depend on beside the stage's name.
     """
 
-    stage: str
-    epoch: int
-    lr: float
-    loss: float
-    terms: dict[str, float]
-    complete: float
-    partial: float
-    seconds: float
+    data: TrainingData
+    teacher: Network | None
+    key: tuple[seeds.Part, ...]
 
-
-@dataclass(frozen=True)
-class TrainedStage:
-    """What training a stage leaves.
-
-    Attributes:
-        weights: criterion -> state of the network at the epoch it picked.
-        chosen: criterion -> that epoch, 1-based.
-        curve: one record an epoch.
-        parameters: trainable ones.
-        diagnostics: the network's own figures, at the epoch of the last criterion.
-    """
-
-    weights: dict[Selection, Weights]
-    chosen: dict[Selection, int]
-    curve: list[EpochRecord]
-    parameters: int
-    diagnostics: dict[str, float] = field(default_factory=dict)
-
-
-def learning_rate(training: StageTraining, epoch: int) -> float:
-    """Return the learning rate of a 1-based epoch: constant, then linear decay that never ends."""
-    decayed = max(0, epoch - training.epochs) / (training.decay_epochs + 1)
-    return training.lr * (1 - decayed)
+    @property
+    def device(self) -> torch.device:
+        """Where it trains."""
+        return self.data.train.labels.device
 
 
 def restore(stage: Stage, shape: CorpusShape, weights: Weights, device: torch.device) -> Network:
@@ -110,27 +103,65 @@ def train_stage(
     teacher: Network | None,
     key: tuple[seeds.Part, ...],
 ) -> TrainedStage:
-    """Train one stage.
-
-    Args:
-        stage: the recipe.
-        data: training and validation parts, on the device to train on.
-        teacher: the stage's trained teacher, where it has one.
-        key: fold and seed, whatever all random numbers depend on beside the stage's name.
+    """Train one network of a stage (see `Member` for the arguments).
 
     Raises:
         CellError: too little complete data, or a loss that is not finite.
     """
-    device = data.train.labels.device
+    (found,) = train_members(stage, [Member(data, teacher, key)])
+    if isinstance(found, CellError):
+        raise found
+    return found
+
+
+def train_members(stage: Stage, members: Sequence[Member]) -> list[TrainedStage | CellError]:
+    """Train networks of one stage: one alone, several as a fleet.
+
+    A member that cannot go on leaves its error, and the others go on.
+
+    Args:
+        stage: the recipe.
+        members: what differs between them; their folds have one shape.
+    """
+    found: dict[int, TrainedStage | CellError] = {}
+    if len(members) == 1:
+        (member,) = members
+        with seeds.torch_scope(member.device, "training", stage.name, *member.key):
+            try:
+                course = _course(stage, member)
+            except CellError as error:
+                return [error]
+            _train(stage, _Alone(stage, course.network), {0: course}, found)
+        return [found[0]]
+    courses: dict[int, Course] = {}
+    generators = []
+    for number, member in enumerate(members):
+        with seeds.torch_scope(member.device, "training", stage.name, *member.key):
+            try:
+                courses[number] = _course(stage, member)
+            except CellError as error:
+                found[number] = error
+                continue
+            generators.append(seeds.forked_generator(member.device))
+    if courses:
+        fleet = Fleet(stage, [course.network for course in courses.values()], generators)
+        places = {number: place for place, number in enumerate(courses)}
+        _train(stage, fleet, courses, found, places)
+    return [found[number] for number in range(len(members))]
+
+
+def _course(stage: Stage, member: Member) -> Course:
+    data = member.data
     train = usable(stage, data.train)
-    with seeds.torch_scope(device, "training", stage.name, *key):
-        network = stage.build(data.shape)
-        network.to(device)
-        stage.prepare(network, train.labels)
-        if teacher is not None:
-            stage.warm_start(network, teacher)
-        fit = _Fit(stage, network, data, _sampler(stage, data, train, teacher, key), key)
-        return fit.run()
+    network = stage.build(data.shape)
+    network.to(member.device)
+    stage.prepare(network, train.labels)
+    if member.teacher is not None:
+        stage.warm_start(network, member.teacher)
+    key = (stage.name, *member.key)
+    select_by = stage.training.select_by
+    validator = Validator(data.valid, data.shape, data.absent, data.noised, select_by, key)
+    return Course(stage, network, _sampler(stage, member, train), validator)
 
 
 def usable(stage: Stage, train: Part) -> Part:
@@ -151,21 +182,14 @@ def usable(stage: Stage, train: Part) -> Part:
     return train.select(complete.nonzero().squeeze(1))
 
 
-def _sampler(
-    stage: Stage,
-    data: TrainingData,
-    train: Part,
-    teacher: Network | None,
-    key: tuple[seeds.Part, ...],
-) -> Sampler:
-    known = {}
-    device = train.labels.device
-    if teacher is not None:
-        teacher.eval()
+def _sampler(stage: Stage, member: Member, train: Part) -> Sampler:
+    known, data, device = {}, member.data, member.device
+    if member.teacher is not None:
+        member.teacher.eval()
         zeros = {m.name: zero_input(m, device) for m in data.shape.modalities}
         with torch.no_grad():
-            known = clean_embeddings(teacher, train, zeros)
-    generator = seeds.torch_generator(device, "sampling", stage.name, *key)
+            known = clean_embeddings(member.teacher, train, zeros)
+    generator = seeds.torch_generator(device, "sampling", stage.name, *member.key)
     return Sampler(
         train,
         data.shape,
@@ -174,7 +198,7 @@ def _sampler(
         generator,
         _class_weights(stage.training, train.labels, data.shape.classes),
         None if data.noise is None else replace(data.noise, part=train),
-        (stage.name, *key),
+        (stage.name, *member.key),
     )
 
 
@@ -187,106 +211,80 @@ def _class_weights(training: StageTraining, labels: Tensor, classes: int) -> Ten
     return torch.where(there, len(labels) / (there.sum() * counts.clamp(min=1)), 0.0)
 
 
-class _Fit:
-    """One run of the loop: the state that epochs share."""
+class _Form(Protocol):
+    """How the steps of an epoch are taken."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        network: Network,
-        data: TrainingData,
-        sampler: Sampler,
-        key: tuple[seeds.Part, ...],
-    ) -> None:
-        self.stage, self.network, self.sampler = stage, network, sampler
-        self.training = stage.training
-        self.validator = Validator(
-            data.valid,
-            data.shape,
-            data.absent,
-            data.noised,
-            self.training.select_by,
-            (stage.name, *key),
-        )
+    def step(self, places: Sequence[int], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
+        """Take a step with some networks, and return each term of their losses as (n,)."""
+        ...
+
+
+class _Alone:
+    """One network by itself."""
+
+    def __init__(self, stage: Stage, network: Network) -> None:
+        self.stage, self.network = stage, network
         trained = [p for p in network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(
-            trained, lr=self.training.lr, betas=self.training.betas, fused=True
-        )
+        training = stage.training
+        self.optimiser = torch.optim.Adam(trained, lr=training.lr, betas=training.betas, fused=True)
         self.clipped = [list(part.parameters()) for part in network.subnetworks()]
-        self.best: dict[Selection, float] = dict.fromkeys(stage.selections, -1.0)
-        self.weights: dict[Selection, Weights] = {}
-        self.chosen: dict[Selection, int] = dict.fromkeys(stage.selections, 0)
 
-    def run(self) -> TrainedStage:
-        """Train, validate after every epoch, keep the first best epoch of each criterion."""
-        curve = []
-        for epoch in range(1, self.training.total_epochs + 1):
-            curve.append(self._epoch(epoch))
-            self._remember(curve[-1])
-            patience = self.training.patience
-            if patience is not None and epoch - max(self.chosen.values()) >= patience:
-                break
-        last = self.stage.selections[-1]
-        self.network.load_state_dict(self.weights[last])
-        return TrainedStage(
-            self.weights,
-            self.chosen,
-            curve,
-            trainable_parameters(self.network),
-            self.validator.diagnose(self.network),
-        )
-
-    def _epoch(self, epoch: int) -> EpochRecord:
-        started = time.perf_counter()
-        lr = learning_rate(self.training, epoch)
+    def step(self, places: Sequence[int], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
+        """Take a step."""
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        self.network.train()
-        self.sampler.start_epoch(epoch)
-        sums: dict[str, Any] = {}
-        steps = list(
-            batches(len(self.sampler.part), self.training.batch_size, self.sampler.generator)
-        )
-        for number, rows in enumerate(steps):
-            progress = (epoch - 1 + number / len(steps)) / self.training.total_epochs
-            for name, value in self._step(rows, progress).items():
-                sums[name] = sums.get(name, 0.0) + value
-        terms = {name: float(value) / len(steps) for name, value in sums.items()}
-        loss = sum(terms.values())
-        if not math.isfinite(loss):
-            raise CellError(
-                f"stage {self.stage.name!r}: the loss is {loss} in epoch {epoch} (terms {terms})"
-            )
-        scores = self.validator.scores(self.network)
-        return EpochRecord(
-            self.stage.name,
-            epoch,
-            lr,
-            loss,
-            terms,
-            scores["complete"],
-            scores["partial"],
-            time.perf_counter() - started,
-        )
-
-    def _step(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
-        terms = self.stage.loss(self.network, self.sampler.batch(rows, progress))
+        terms = self.stage.loss(self.network, batches[0])
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         for parameters in self.clipped:
-            torch.nn.utils.clip_grad_norm_(parameters, self.training.clip)
+            torch.nn.utils.clip_grad_norm_(parameters, self.stage.training.clip)
         self.optimiser.step()
-        return {name: term.detach() for name, term in terms.items()}
+        return {name: term.detach()[None] for name, term in terms.items()}
 
-    def _remember(self, record: EpochRecord) -> None:
-        """Keep the weights of an epoch that is strictly the best so far by some criterion."""
-        kept: Weights | None = None
-        for criterion in self.stage.selections:
-            score: float = getattr(record, criterion)
-            if score > self.best[criterion]:
-                kept = kept or {
-                    name: value.detach().clone().cpu()
-                    for name, value in self.network.state_dict().items()
-                }
-                self.best[criterion], self.chosen[criterion] = score, record.epoch
-                self.weights[criterion] = kept
+
+def _train(
+    stage: Stage,
+    form: _Form,
+    courses: dict[int, Course],
+    found: dict[int, TrainedStage | CellError],
+    places: dict[int, int] | None = None,
+) -> None:
+    """Train until every network has ended, and note what became of each."""
+    places = places or dict.fromkeys(courses, 0)
+    going, started = dict(courses), len(courses)
+    for epoch in range(1, stage.training.total_epochs + 1):
+        begun = time.perf_counter()
+        _epoch(form, going, places, epoch, learning_rate(stage.training, epoch))
+        for number, course in list(going.items()):
+            try:
+                course.check(epoch)
+            except CellError as error:
+                found[number] = error
+                del going[number]
+        scores = {n: course.validator.scores(course.network) for n, course in going.items()}
+        seconds = (time.perf_counter() - begun) / max(1, len(going))
+        for number, course in list(going.items()):
+            course.end(epoch, scores[number], seconds)
+            if course.over:
+                found[number] = course.result(started)
+                del going[number]
+        if not going:
+            return
+
+
+def _epoch(
+    form: _Form, going: dict[int, Course], places: dict[int, int], epoch: int, lr: float
+) -> None:
+    for course in going.values():
+        course.start(epoch)
+    for step in range(max(len(course.steps) for course in going.values())):
+        # Networks whose batches are of one size take their step together.
+        sizes: dict[int, list[int]] = {}
+        for number, course in going.items():
+            if step < len(course.steps):
+                sizes.setdefault(len(course.steps[step]), []).append(number)
+        for some in sizes.values():
+            made = [going[number].batch(epoch, step) for number in some]
+            terms = form.step([places[number] for number in some], made, lr)
+            for place, number in enumerate(some):
+                going[number].add({name: values[place] for name, values in terms.items()})

@@ -106,7 +106,7 @@ def test_a_vector_modality_with_several_frames_is_refused() -> None:
     "lengths", [[5], [9] * 40, list(range(100, 0, -1)), [80] * 3 + [10] * 9 + [1] * 30]
 )
 def test_runs_of_similar_length_cover_all_and_waste_little(lengths) -> None:
-    runs = similar_lengths(lengths)
+    runs = similar_lengths(lengths, 8)
     assert [x for run in runs for x in lengths[run]] == lengths
     for run in runs:
         # A run is either of similar lengths or so short that padding it is cheap.

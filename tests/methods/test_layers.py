@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from merbench import seeds
+from merbench.methods.parts.draws import Dropout
 from merbench.methods.parts.layers import Classifier, concatenate, masked_mse
 from merbench.methods.parts.pairs import halves
 from tests.methods.world import CPU, NETWORKS, PUBLISHED_SHAPE, make_stages
@@ -74,9 +75,9 @@ def test_the_attentions_in_projection_starts_as_in_torch() -> None:
 
 def test_the_classifier_has_the_papers_layers_in_order() -> None:
     kinds = [type(layer) for layer in Classifier(320, 4, 0.5)]
-    assert kinds == [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
+    assert kinds == [nn.Linear, nn.ReLU, Dropout] * 2 + [nn.Linear]
     kinds = [type(layer) for layer in Classifier(320, 4, 0.5, batch_norm=True)]
-    assert kinds == [nn.Linear, nn.ReLU, nn.BatchNorm1d, nn.Dropout] * 2 + [nn.Linear]
+    assert kinds == [nn.Linear, nn.ReLU, nn.BatchNorm1d, Dropout] * 2 + [nn.Linear]
     assert [layer.p for layer in Classifier(9, 4, 0.3) if isinstance(layer, nn.Dropout)] == [
         0.3
     ] * 2

@@ -20,6 +20,8 @@ from merbench.methods.parts.layers import Classifier, initialise
 class BranchedNetwork(Network):
     """Branches that encode, and a classifier; subclasses say what it reads."""
 
+    in_fleets = True
+
     def __init__(self, shape: CorpusShape, branches: Branches, classifier: Classifier) -> None:
         super().__init__()
         self.shape, self.branches, self.classifier = shape, branches, classifier

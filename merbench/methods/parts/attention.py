@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from merbench.methods.parts.draws import Dropout, dropout
+
 HEADS = 8
 FEED_FORWARD = 128
 DROPOUT = 0.1
@@ -38,17 +40,13 @@ class SelfAttention(nn.Module):
             return self._at_once(x)
         values = functional.linear(x, self.value_weight, self.value_bias).unflatten(2, (HEADS, -1))
         if x.shape[1] == 1:
-            kept = functional.dropout(x.new_ones(len(x), 1, HEADS, 1), DROPOUT, self.training)
-            heads = values * kept
+            heads = values * dropout(x.new_ones(len(x), 1, HEADS, 1), DROPOUT, self.training)
         else:
             both = functional.linear(x, self.query_key_weight, self.query_key_bias)
             query, key = both.unflatten(2, (2, HEADS, -1)).transpose(1, 3).unbind(2)
-            heads = functional.scaled_dot_product_attention(
-                query,
-                key,
-                values.transpose(1, 2),
-                dropout_p=DROPOUT if self.training else 0.0,
-            ).transpose(1, 2)
+            scores = query @ key.transpose(2, 3) / query.shape[3] ** 0.5
+            shares = dropout(scores.softmax(3), DROPOUT, self.training)
+            heads = (shares @ values.transpose(1, 2)).transpose(1, 2)
         attended: Tensor = self.out_proj(heads.flatten(2))
         return attended
 
@@ -68,7 +66,7 @@ class TransformerLayer(nn.Module):
         self.second = nn.Linear(FEED_FORWARD, width)
         self.norm_attention = nn.LayerNorm(width)
         self.norm_feed_forward = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = Dropout(DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, T, width) from N sequences of T tokens."""

@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from merbench.features.observation import ObservedModality
 from merbench.features.part import CorpusShape, ModalityShape
 from merbench.features.ragged import Ragged
+from merbench.methods.parts.draws import Dropout
+from merbench.methods.parts.recurrence import Steps, lay_out, lstm_maximum
+from merbench.methods.parts.windows import window_maximum
 
 WIDTH = 128
 TEXT_DROPOUT = 0.5
 VECTOR_DROPOUT = 0.5
 KERNELS = (3, 4, 5)
-_SIMILAR, _RUN = 0.75, 8
+_SIMILAR, _RUN, _TEXT_RUN = 0.75, 8, 32
+
+
+@dataclass(frozen=True)
+class ReadModality:
+    """An observation whose sequences the bodies of encoders have read already.
+
+    Attributes:
+        features: name of an encoder in its network -> (B, E) what its body made of each utterance.
+        states: (B,) int8 values of `State`.
+    """
+
+    features: Mapping[str, Tensor]
+    states: Tensor
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+
+@dataclass(frozen=True)
+class ManySequences:
+    """The sequences of one modality that N networks of a fleet read, those of each on their own.
+
+    Attributes:
+        members: N lists of sequences.
+    """
+
+    members: Sequence[Ragged]
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Step by step, for recurrences."""
+        return lay_out(self.members)
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(N, R) frames of each sequence, 0 where a network has fewer than R."""
+        return pad_sequence([m.lengths for m in self.members], batch_first=True)
+
+    def padded(self, at_least: int = 1) -> Tensor:
+        """Return (N, R, T, D) frames, 0 where there is none."""
+        lengths = self.lengths
+        longest = max(at_least, int(lengths.max()))
+        first = self.members[0].values
+        values = first.new_zeros(*lengths.shape, longest, first.shape[1])
+        for row, member in zip(values, self.members, strict=True):
+            row[member.row, member.position] = member.values
+        return values
 
 
 class Encoder(nn.Module):
@@ -24,18 +77,36 @@ class Encoder(nn.Module):
 
     `body` is deterministic and sees each of the R sequences; `head` holds the dropout and sees
     each of the B utterances.
+
+    Attributes:
+        modality: that it reads.
+        slot: its name in the network, where the network trains in a fleet.
     """
+
+    modality = ""
+    slot = ""
 
     def body(self, sequences: Ragged) -> Tensor:
         """Return (R, E) features of R sequences."""
+        raise NotImplementedError
+
+    def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Return (N, R, E): what N encoders of this kind make of R sequences each.
+
+        Args:
+            sequences: of each encoder; rows that one has less than R have no meaning.
+            parameters: the N encoders' parameters, name -> (N, ...).
+        """
         raise NotImplementedError
 
     def head(self, features: Tensor) -> Tensor:
         """Return (B, d) embeddings from (B, E) features."""
         return features
 
-    def forward(self, observed: ObservedModality) -> Tensor:
+    def forward(self, observed: ObservedModality | ReadModality) -> Tensor:
         """Return (B, d) embeddings."""
+        if isinstance(observed, ReadModality):
+            return self.head(observed.features[self.slot])
         return self.head(self.body(observed.sequences)[observed.rows])
 
 
@@ -48,12 +119,16 @@ class LstmEncoder(Encoder):
 
     def body(self, sequences: Ragged) -> Tensor:
         """Return (R, d) maxima over time of the LSTM's outputs."""
-        order = sequences.lengths.argsort(descending=True, stable=True)
-        pooled = [
-            self._longest(sequences.take(order[rows]))
-            for rows in similar_lengths(sequences.lengths[order].tolist())
-        ]
-        return torch.cat(pooled)[order.argsort()]
+        return by_length(sequences, self._longest, _RUN)
+
+    def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Return (N, R, d) maxima over time of the outputs of N LSTMs."""
+        return lstm_maximum(
+            sequences.steps,
+            parameters["lstm.weight_ih_l0"],
+            parameters["lstm.weight_hh_l0"],
+            parameters["lstm.bias_ih_l0"] + parameters["lstm.bias_hh_l0"],
+        )
 
     def _longest(self, sequences: Ragged) -> Tensor:
         values, mask = sequences.padded()
@@ -63,15 +138,26 @@ class LstmEncoder(Encoder):
         return maxima
 
 
-def similar_lengths(lengths: Sequence[int]) -> list[slice]:
+def by_length(sequences: Ragged, encode: Callable[[Ragged], Tensor], at_least: int) -> Tensor:
+    """Return (R, E): what `encode` makes of R sequences, given runs of similar length."""
+    order = sequences.lengths.argsort(descending=True, stable=True)
+    runs = similar_lengths(sequences.lengths[order].tolist(), at_least)
+    if len(runs) == 1:
+        return encode(sequences)
+    found = torch.cat([encode(sequences.take(order[rows])) for rows in runs])
+    return found[order.argsort()]
+
+
+def similar_lengths(lengths: Sequence[int], at_least: int) -> list[slice]:
     """Cut lengths, longest first, into runs in which none is much shorter than the first.
 
-    Padding every run to its own longest wastes little, and the fused recurrence over padded
-    sequences is about three times as fast for each frame as the one over packed ones.
+    A run has `at_least` sequences, where there are so many, since every run has its costs. Padding
+    each run to its own longest wastes little, and the fused recurrence over padded sequences is
+    about three times as fast for each frame as the one over packed ones.
     """
     runs, start = [], 0
     for position, length in enumerate(lengths):
-        if length < _SIMILAR * lengths[start] and position - start >= _RUN:
+        if length < _SIMILAR * lengths[start] and position - start >= at_least:
             runs.append(slice(start, position))
             start = position
     return [*runs, slice(start, len(lengths))]
@@ -87,21 +173,39 @@ class TextCnnEncoder(Encoder):
     def __init__(self, inputs: int, width: int = WIDTH) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(nn.Conv1d(inputs, width, k) for k in KERNELS)
-        self.dropout = nn.Dropout(TEXT_DROPOUT)
+        self.dropout = Dropout(TEXT_DROPOUT)
         self.project = nn.Linear(len(KERNELS) * width, width)
 
     def body(self, sequences: Ragged) -> Tensor:
         """Return (R, 3 d) maxima over the windows, after ReLU."""
-        values = sequences.padded(at_least=max(KERNELS)).values.transpose(1, 2)
-        starts = torch.arange(values.shape[2], device=values.device)
+        return by_length(sequences, self._longest, _TEXT_RUN)
+
+    def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Return (N, R, 3 d): the same sums as one product of all frames with all taps."""
+        values, lengths = sequences.padded(at_least=max(KERNELS)), sequences.lengths
+        frames = values.shape[2]
+        starts = torch.arange(frames, device=values.device)
+        pooled = []
+        for number, height in enumerate(KERNELS):
+            weight = parameters[f"convolutions.{number}.weight"]  # (N, d, D, k)
+            taps = weight.permute(0, 2, 3, 1).flatten(2)
+            shares = torch.bmm(values.flatten(1, 2), taps)
+            shares = shares.unflatten(1, values.shape[1:3]).unflatten(3, (height, -1))
+            windows = parameters[f"convolutions.{number}.bias"][:, None, None]
+            for tap in range(height):
+                windows = windows + shares[:, :, tap : frames - height + 1 + tap, tap]
+            last = (lengths - height).clamp(min=0)
+            fits = starts[: windows.shape[2]] <= last[..., None]
+            # After ReLU nothing is below 0, so a window that does not fit can be 0.
+            pooled.append((functional.relu(windows) * fits[..., None]).amax(2))
+        return torch.cat(pooled, 2)
+
+    def _longest(self, sequences: Ragged) -> Tensor:
+        values = sequences.padded(at_least=max(KERNELS)).values
         pooled = []
         for convolution in self.convolutions:
-            windows = functional.relu(convolution(values))
-            height = values.shape[2] - windows.shape[2] + 1
-            last = (sequences.lengths - height).clamp(min=0)
-            fits = starts[: windows.shape[2]] <= last[:, None]
-            # After ReLU nothing is below 0, so a window that does not fit can be 0.
-            pooled.append((windows * fits[:, None]).amax(2))
+            weight, bias = convolution.parameters()
+            pooled.append(window_maximum(values, sequences.lengths, weight, bias))
         return torch.cat(pooled, 1)
 
     def head(self, features: Tensor) -> Tensor:
@@ -115,7 +219,7 @@ class VectorEncoder(Encoder):
     def __init__(self, inputs: int, width: int = WIDTH) -> None:
         super().__init__()
         self.first = nn.Linear(inputs, width)
-        self.dropout = nn.Dropout(VECTOR_DROPOUT)
+        self.dropout = Dropout(VECTOR_DROPOUT)
         self.second = nn.Linear(width, width)
 
     def body(self, sequences: Ragged) -> Tensor:
@@ -123,6 +227,12 @@ class VectorEncoder(Encoder):
         if len(sequences.values) != len(sequences):
             raise ValueError("a vector modality has exactly one frame for each utterance")
         return functional.relu(self.first(sequences.values))
+
+    def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Return (N, R, d) hidden features of N encoders."""
+        values = sequences.padded()[:, :, 0]
+        weight = parameters["first.weight"].transpose(1, 2)
+        return functional.relu(torch.baddbmm(parameters["first.bias"][:, None], values, weight))
 
     def head(self, features: Tensor) -> Tensor:
         """Return (B, d)."""
@@ -134,7 +244,9 @@ _ENCODERS = {"sequence": LstmEncoder, "tokens": TextCnnEncoder, "vector": Vector
 
 def build_encoder(modality: ModalityShape, width: int = WIDTH) -> Encoder:
     """Build the encoder that a modality's kind asks for."""
-    return _ENCODERS[modality.kind](modality.width, width)
+    encoder = _ENCODERS[modality.kind](modality.width, width)
+    encoder.modality = modality.name
+    return encoder
 
 
 class Encoders(nn.ModuleDict):

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from merbench.methods.parts.draws import Dropout
+
 HIDDEN = 128
 LEAK = 0.01
 Init = Literal["kaiming", "normal"]
@@ -22,7 +24,7 @@ class Classifier(nn.Sequential):
             layers += [nn.Linear(width, HIDDEN), nn.ReLU()]
             if batch_norm:
                 layers.append(nn.BatchNorm1d(HIDDEN))
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
         super().__init__(*layers, nn.Linear(HIDDEN, classes))
 
 

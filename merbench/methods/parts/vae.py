@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from merbench.methods.parts.attention import TransformerLayer
+from merbench.methods.parts.draws import standard_normal_like
 from merbench.methods.parts.layers import LEAK
 
 LAYERS = 5
@@ -30,7 +31,7 @@ class Latent(NamedTuple):
 
     def sample(self) -> Tensor:
         """Draw z with the reparameterisation trick."""
-        return self.mean + torch.randn_like(self.mean) * (0.5 * self.log_variance).exp()
+        return self.mean + standard_normal_like(self.mean) * (0.5 * self.log_variance).exp()
 
     def kl(self, free_bits: float = 0.0, over_batch: Reduction = "mean") -> Tensor:
         """Return KL(q || N(0, I)), summed over the latent.

@@ -1,0 +1,173 @@
+"""One LSTM layer and its maximum over time, for several networks at once and without padding.
+
+Frames lie step by step: first the first frame of every sequence, then the second of every sequence
+that has one, and so on, longest sequences first. Each step then works on a slice, for all networks
+in one batched product, and the input's share of the gates is one product over all frames.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from merbench.features.ragged import Ragged
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Sequences of N networks, laid out step by step.
+
+    A step is as wide as the network with most sequences in it needs; others have empty columns.
+
+    Attributes:
+        sizes: sequences that each step has.
+        values: (N, S, D) frames, S the sum of the sizes; 0 in empty columns.
+        there: (N, S) False in empty columns.
+        column: (S,) the sequence of each frame, longest first.
+        order: (N, R) the place of each sequence in that order.
+    """
+
+    sizes: list[int]
+    values: Tensor
+    there: Tensor
+    column: Tensor
+    order: Tensor
+
+
+def lay_out(members: Sequence[Ragged]) -> Steps:
+    """Lay out the sequences of N networks, R of each at most."""
+    device = members[0].values.device
+    sequences = max(len(ragged) for ragged in members)
+    lengths = torch.zeros(len(members), sequences, dtype=torch.int64, device=device)
+    starts = torch.zeros_like(lengths)
+    first = 0
+    for row, ragged in enumerate(members):
+        lengths[row, : len(ragged)] = ragged.lengths
+        starts[row, : len(ragged)] = ragged.starts + first
+        first += len(ragged.values)
+    ranked = lengths.argsort(dim=1, descending=True, stable=True)
+    lengths, starts = lengths.gather(1, ranked), starts.gather(1, ranked)
+    longest = lengths.amax(0)
+    time = torch.arange(int(longest[0]), device=device)
+    wide = longest > time[:, None]
+    step, column = wide.nonzero(as_tuple=True)
+    there = lengths[:, column] > step
+    frames = torch.where(there, starts[:, column] + step, 0)
+    values = torch.cat([m.values for m in members])[frames.flatten()].unflatten(0, frames.shape)
+    values.masked_fill_(~there[..., None], 0)
+    return Steps(wide.sum(1).tolist(), values, there, column, ranked.argsort(1))
+
+
+def lstm_maximum(steps: Steps, input_weight: Tensor, hidden_weight: Tensor, bias: Tensor) -> Tensor:
+    """Return (N, R, H) maxima over time of the outputs of N LSTMs.
+
+    Args:
+        steps: the sequences, R of each network.
+        input_weight: (N, 4 H, D) rows of the gates input, forget, cell, output, as torch has them.
+        hidden_weight: (N, 4 H, H).
+        bias: (N, 4 H).
+    """
+    ordered = [_cell_last(t) for t in (input_weight, hidden_weight, bias)]
+    found: Tensor = _LstmMaximum.apply(*ordered, steps)  # type: ignore[no-untyped-call]
+    return found.gather(1, steps.order[..., None].expand(-1, -1, found.shape[2]))
+
+
+def _cell_last(gates: Tensor) -> Tensor:
+    """Reorder gates so that the three sigmoids are neighbours: input, forget, output, cell."""
+    i, f, g, o = gates.chunk(4, 1)
+    return torch.cat([i, f, o, g], 1)
+
+
+class _LstmMaximum(torch.autograd.Function):
+    """Forward and backward written out: one product and a few element-wise passes a step."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, input_weight: Tensor, hidden_weight: Tensor, bias: Tensor, steps: Steps
+    ) -> Tensor:
+        """Return (N, R, H), sequences in the order of the steps."""
+        sizes, x = steps.sizes, steps.values
+        width = hidden_weight.shape[2]
+        gates = torch.baddbmm(bias[:, None], x, input_weight.transpose(1, 2))
+        shape = (*gates.shape[:2], width)
+        cells, squashed, outputs = (gates.new_empty(shape) for _ in range(3))
+        recurrent = hidden_weight.transpose(1, 2)
+        i, f, o, g = (gate.split(sizes, 1) for gate in gates.chunk(4, 2))
+        sigmoids, all_gates = gates[..., : 3 * width].split(sizes, 1), gates.split(sizes, 1)
+        c, tanh_c, h = (t.split(sizes, 1) for t in (cells, squashed, outputs))
+        before: Tensor | None = None
+        for t, size in enumerate(sizes):
+            if before is not None:
+                all_gates[t].baddbmm_(h[t - 1][:, :size], recurrent)
+            sigmoids[t].sigmoid_()
+            g[t].tanh_()
+            torch.mul(i[t], g[t], out=c[t])
+            if before is not None:
+                c[t].addcmul_(f[t], before[:, :size])
+            before = c[t]
+            torch.tanh(before, out=tanh_c[t])
+            torch.mul(o[t], tanh_c[t], out=h[t])
+        met = outputs.masked_fill(~steps.there[..., None], -torch.inf)
+        maxima = gates.new_full((len(x), sizes[0], width), -torch.inf)
+        maxima.scatter_reduce_(1, steps.column[None, :, None].expand_as(met), met, "amax")
+        ctx.steps = steps
+        ctx.save_for_backward(hidden_weight, gates, cells, squashed, outputs, maxima)
+        return maxima
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """Return the gradients of both weights and the bias; frames are data and have none."""
+        steps: Steps = ctx.steps
+        hidden_weight, gates, cells, squashed, outputs, maxima = ctx.saved_tensors
+        sizes, first, width = steps.sizes, steps.sizes[0], cells.shape[2]
+        # Of each maximum, the frames that attain it share the gradient; all but always it is one.
+        hit = (outputs == maxima[:, steps.column]).to(gates.dtype)
+        hit *= steps.there[..., None]
+        sharing = torch.zeros_like(maxima).index_add_(1, steps.column, hit)
+        of_output = (gradient / sharing.clamp(min=1))[:, steps.column] * hit
+        earlier = _earlier(sizes).to(gates.device)
+        before = torch.zeros_like(cells)
+        before[:, first:] = cells[:, earlier]
+        # What a gate's input does to its output does not depend on later steps: all at once.
+        i, f, o, g = gates.chunk(4, 2)
+        through_output = squashed * o * (1 - o)
+        through_cell = o * (1 - squashed * squashed)
+        local = torch.empty_like(gates)
+        of_i, of_f, of_o, of_g = local.chunk(4, 2)
+        torch.mul(g * i, 1 - i, out=of_i)
+        torch.mul(before * f, 1 - f, out=of_f)
+        torch.mul(i, 1 - g * g, out=of_g)
+        of_if = local[..., : 2 * width].unflatten(2, (2, width)).split(sizes, 1)
+        d_o, d_g, d = (t.split(sizes, 1) for t in (of_o, of_g, local))
+        parts = (of_output, through_output, through_cell, f)
+        out, to_o, to_c, keep = (t.split(sizes, 1) for t in parts)
+        later_h = later_c = cells[:, :0]
+        for t in reversed(range(len(sizes))):
+            dh = out[t]
+            dh[:, : later_h.shape[1]] += later_h
+            dc = dh * to_c[t]
+            dc[:, : later_c.shape[1]] += later_c
+            torch.mul(dh, to_o[t], out=d_o[t])
+            of_if[t].mul_(dc[:, :, None])
+            d_g[t].mul_(dc)
+            if t:
+                later_c = dc * keep[t]
+                later_h = torch.bmm(d[t], hidden_weight)
+        transposed = local.transpose(1, 2)
+        of_hidden = torch.bmm(transposed[..., first:], outputs[:, earlier])
+        return torch.bmm(transposed, steps.values), of_hidden, local.sum(1), None
+
+
+def _earlier(sizes: Sequence[int]) -> Tensor:
+    """Return, for every frame behind the first step, where the frame before it lies."""
+    starts = itertools.accumulate(sizes[:-1], initial=0)
+    found = [
+        torch.arange(start, start + size)
+        for start, size in zip(starts, [*sizes[1:], 0], strict=True)
+    ]
+    return torch.cat(found)

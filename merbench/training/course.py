@@ -1,0 +1,171 @@
+"""One network's way through a stage: its batches, its losses, its scores, its best epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from merbench.errors import CellError
+from merbench.methods.base import Batch, Network, Selection, Stage, trainable_parameters
+from merbench.training.config import StageTraining
+from merbench.training.sampling import Sampler, batches
+from merbench.training.validate import Validator
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of one stage.
+
+    Attributes:
+        stage: its name.
+        epoch: 1-based.
+        lr: learning rate.
+        loss: mean over the steps of the summed terms.
+        terms: mean of each term.
+        complete: validation score on the complete pattern.
+        partial: validation score averaged over the partial patterns.
+        seconds: time it took, validation included; in a fleet, the member's share.
+    """
+
+    stage: str
+    epoch: int
+    lr: float
+    loss: float
+    terms: dict[str, float]
+    complete: float
+    partial: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainedStage:
+    """What training a stage leaves.
+
+    Attributes:
+        weights: criterion -> state of the network at the epoch it picked, on the device.
+        chosen: criterion -> that epoch, 1-based.
+        curve: one record an epoch.
+        parameters: trainable ones.
+        members: networks that trained beside it, itself included.
+        diagnostics: the network's own figures, at the epoch of the last criterion.
+    """
+
+    weights: dict[Selection, Weights]
+    chosen: dict[Selection, int]
+    curve: list[EpochRecord]
+    parameters: int
+    members: int = 1
+    diagnostics: dict[str, float] = field(default_factory=dict)
+
+
+def learning_rate(training: StageTraining, epoch: int) -> float:
+    """Return the learning rate of a 1-based epoch: constant, then linear decay that never ends."""
+    decayed = max(0, epoch - training.epochs) / (training.decay_epochs + 1)
+    return training.lr * (1 - decayed)
+
+
+class Course:
+    """One network's training, step by step; whoever takes the steps calls it.
+
+    Attributes:
+        steps: the rows of each batch of the epoch.
+    """
+
+    def __init__(
+        self, stage: Stage, network: Network, sampler: Sampler, validator: Validator
+    ) -> None:
+        self.stage, self.network = stage, network
+        self.sampler, self.validator = sampler, validator
+        self.steps: list[Tensor] = []
+        self.curve: list[EpochRecord] = []
+        self.best: dict[Selection, float] = dict.fromkeys(stage.selections, -1.0)
+        self.chosen: dict[Selection, int] = dict.fromkeys(stage.selections, 0)
+        self.weights: dict[Selection, Weights] = {}
+        self._sums: dict[str, Tensor] = {}
+
+    def start(self, epoch: int) -> None:
+        """Draw an epoch's order."""
+        self.network.train()
+        self.sampler.start_epoch(epoch)
+        size = self.stage.training.batch_size
+        self.steps = list(batches(len(self.sampler.part), size, self.sampler.generator))
+        self._sums = {}
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """Make the batch of a step."""
+        done = epoch - 1 + number / len(self.steps)
+        return self.sampler.batch(self.steps[number], done / self.stage.training.total_epochs)
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        """Note the terms of a step's loss."""
+        for name, value in terms.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+
+    def check(self, epoch: int) -> None:
+        """Refuse to go on with a loss that is none.
+
+        Raises:
+            CellError: the epoch's loss is not finite.
+        """
+        terms = self._terms()
+        if not math.isfinite(sum(terms.values())):
+            raise CellError(
+                f"stage {self.stage.name!r}: the loss is {sum(terms.values())} in epoch {epoch} "
+                f"(terms {terms})"
+            )
+
+    def end(self, epoch: int, scores: dict[Selection, float], seconds: float) -> None:
+        """Note an epoch, and keep its weights where it is the best so far by some criterion."""
+        terms = self._terms()
+        lr = learning_rate(self.stage.training, epoch)
+        record = EpochRecord(
+            self.stage.name,
+            epoch,
+            lr,
+            sum(terms.values()),
+            terms,
+            scores["complete"],
+            scores["partial"],
+            seconds,
+        )
+        self.curve.append(record)
+        kept: Weights | None = None
+        for criterion in self.stage.selections:
+            if scores[criterion] > self.best[criterion]:
+                kept = kept or {
+                    name: value.detach().clone()
+                    for name, value in self.network.state_dict().items()
+                }
+                self.best[criterion], self.chosen[criterion] = scores[criterion], epoch
+                self.weights[criterion] = kept
+
+    @property
+    def over(self) -> bool:
+        """Say whether all epochs are done, or too many have passed without a better one."""
+        epoch, training = len(self.curve), self.stage.training
+        patience = training.patience
+        waited = epoch - max(self.chosen.values())
+        return epoch == training.total_epochs or (patience is not None and waited >= patience)
+
+    def result(self, members: int) -> TrainedStage:
+        """Return what the training leaves."""
+        self.network.load_state_dict(self.weights[self.stage.selections[-1]])
+        return TrainedStage(
+            self.weights,
+            self.chosen,
+            self.curve,
+            trainable_parameters(self.network),
+            members,
+            self.validator.diagnose(self.network),
+        )
+
+    def _terms(self) -> dict[str, float]:
+        if not self._sums:
+            return {}
+        means = (torch.stack(list(self._sums.values())) / len(self.steps)).tolist()
+        return dict(zip(self._sums, means, strict=True))

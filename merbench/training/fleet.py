@@ -1,0 +1,258 @@
+"""Many networks of one stage, trained step by step at once: every layer is batched over them.
+
+One 128-wide LSTM leaves a GPU idle. Here the encoders' bodies run for all members in batched
+products, the recurrence included, and everything behind them runs under `torch.vmap`, so that a
+stage's loss is written once. Parameters, gradients and Adam's moments lie in one row a member.
+Order of the data, patterns, noise and dropout are each member's own: it ends where it would alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from merbench.features.observation import ObservedModality
+from merbench.methods.base import Batch, Network, Stage, TeacherRows
+from merbench.methods.parts.draws import of_members
+from merbench.methods.parts.encoders import Encoder, ManySequences, ReadModality
+
+_EPSILON = 1e-8
+_CLIP_EPSILON = 1e-6
+
+
+def may_join(network: Network) -> bool:
+    """Say whether networks of this kind can train as a fleet."""
+    return network.in_fleets and network.fused_rows is None
+
+
+class _Span(NamedTuple):
+    """Where a parameter lies in a member's row."""
+
+    name: str
+    first: int
+    shape: torch.Size
+
+    @property
+    def end(self) -> int:
+        return self.first + self.shape.numel()
+
+    def of(self, rows: Tensor) -> Tensor:
+        """Return the (N, ...) view of this parameter in (N, P) rows."""
+        return rows[:, self.first : self.end].view(len(rows), *self.shape)
+
+
+class _Door(nn.Module):
+    """Lets `functional_call` reach more of a network than `forward`."""
+
+    def __init__(self, stage: Stage, network: Network) -> None:
+        super().__init__()
+        self.stage, self.network = stage, network
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms of the stage's loss."""
+        return self.stage.loss(self.network, batch)
+
+
+class Fleet:
+    """Networks of one stage and one shape, with an optimiser for all.
+
+    The networks given stay usable on their own: their parameters become views of the fleet's.
+    """
+
+    def __init__(
+        self, stage: Stage, networks: Sequence[Network], generators: Sequence[torch.Generator]
+    ) -> None:
+        """Take networks over.
+
+        Args:
+            stage: of all of them.
+            networks: built, warm-started, on one device.
+            generators: of each one's dropout and other draws inside the network.
+        """
+        self.stage, self.generators = stage, generators
+        template = copy.deepcopy(networks[0]).train()
+        self.shape = template.shape
+        self.door = _Door(stage, template)
+        self.encoders = list(_encoders(template))
+        groups = [
+            [name for name, _ in _parameters(template, part)] for part in template.subnetworks()
+        ]
+        self.spans = _lay_out(template, groups)
+        self.rows = torch.stack([_row(network, self.spans) for network in networks])
+        self.gradient = torch.zeros_like(self.rows)
+        self.mean, self.square = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
+        self.steps = torch.zeros(len(networks), 1, device=self.rows.device)
+        self.leaves = {}
+        for span in self.spans:
+            leaf = span.of(self.rows).requires_grad_()
+            leaf.grad = span.of(self.gradient)
+            self.leaves[span.name] = leaf
+        by_name = {span.name: span for span in self.spans}
+        # A sub-network's parameters lie side by side.
+        self.clipped = [
+            (by_name[names[0]].first, by_name[names[-1]].end) for names in groups if names
+        ]
+        self.buffers = {
+            name: torch.stack([dict(network.named_buffers())[name] for network in networks])
+            for name, _ in template.named_buffers()
+        }
+        for number, network in enumerate(networks):
+            self._tie(network, number)
+
+    def _tie(self, network: Network, number: int) -> None:
+        """Make a network's tensors views of the fleet's."""
+        for name, parameter in network.named_parameters():
+            if name in self.leaves:
+                parameter.data = self.leaves[name].detach()[number]
+        for name, buffers in self.buffers.items():
+            module, _, leaf = name.rpartition(".")
+            network.get_submodule(module)._buffers[leaf] = buffers[number]
+
+    def step(self, places: Sequence[int], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
+        """Take a step with some of the networks; their batches have one size.
+
+        Args:
+            places: of the networks in the fleet, increasing.
+            batches: one each.
+            lr: learning rate.
+
+        Returns:
+            Each term of their losses, (n,).
+        """
+        some = (
+            None if len(places) == len(self.rows) else torch.tensor(places, device=self.rows.device)
+        )
+        parameters = {n: p if some is None else p[some] for n, p in self.leaves.items()}
+        buffers = {n: b if some is None else b[some] for n, b in self.buffers.items()}
+        inputs = self._inputs(batches, parameters)
+        self.gradient.zero_()
+        with of_members([self.generators[place] for place in places]):
+            terms = torch.vmap(self._loss)(parameters, buffers, inputs)
+        torch.stack(list(terms.values())).sum().backward()
+        if some is not None:
+            for name, buffer in buffers.items():
+                self.buffers[name][some] = buffer
+        with torch.no_grad():
+            self._update(slice(None) if some is None else some, lr)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _inputs(self, batches: Sequence[Batch], parameters: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Stack what the members' losses are computed from; bodies have read the sequences."""
+        features: dict[str, Tensor] = {}
+        for name in self.shape.names:
+            seen = [batch.observed[name] for batch in batches]
+            features |= self._read(name, seen, parameters)
+        first = batches[0]
+        weights = [b.class_weights for b in batches if b.class_weights is not None]
+        progress = torch.tensor([b.progress for b in batches], dtype=self.rows.dtype)
+        return {
+            "features": features,
+            "labels": torch.stack([b.labels for b in batches]),
+            "states": torch.stack([b.states for b in batches]),
+            "available": torch.stack([b.available for b in batches]),
+            "teacher": {
+                name: (
+                    torch.stack([b.teacher[name].clean for b in batches]),
+                    torch.stack([b.teacher[name].absent for b in batches]),
+                )
+                for name in first.teacher
+            },
+            "progress": progress.to(self.rows.device),
+            "weights": [torch.stack(weights)] if weights else [],
+        }
+
+    def _read(
+        self, modality: str, seen: Sequence[ObservedModality], parameters: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return (n, B, E) for each encoder of a modality: what its body makes of each row."""
+        sequences = ManySequences([observed.sequences for observed in seen])
+        rows = torch.stack([observed.rows for observed in seen])[..., None]
+        found = {}
+        for encoder in self.encoders:
+            if encoder.modality == modality:
+                prefix = f"{encoder.slot}."
+                own = {
+                    name.removeprefix(prefix): parameter
+                    for name, parameter in parameters.items()
+                    if name.startswith(prefix)
+                }
+                bodies = encoder.bodies(sequences, own)
+                found[encoder.slot] = bodies.gather(1, rows.expand(-1, -1, bodies.shape[2]))
+        return found
+
+    def _loss(
+        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: dict[str, Any]
+    ) -> dict[str, Tensor]:
+        """Return the terms of one member's loss (under `torch.vmap`)."""
+        states = inputs["states"]
+        batch = Batch(
+            inputs["labels"],
+            states,
+            inputs["available"],
+            {
+                # Networks hand it through to their encoders, which know what it is.
+                name: cast(ObservedModality, ReadModality(inputs["features"], states[:, column]))
+                for column, name in enumerate(self.shape.names)
+            },
+            {name: TeacherRows(*rows) for name, rows in inputs["teacher"].items()},
+            inputs["progress"],
+            next(iter(inputs["weights"]), None),
+        )
+        tensors = {f"network.{name}": t for name, t in (parameters | buffers).items()}
+        found: dict[str, Tensor] = functional_call(self.door, tensors, (batch,))
+        return found
+
+    def _update(self, some: slice | Tensor, lr: float) -> None:
+        """Clip each sub-network's gradient, and take Adam's step, for some of the networks."""
+        training = self.stage.training
+        gradient = self.gradient[some]
+        for first, end in self.clipped:
+            part = gradient[:, first:end]
+            norm = part.norm(dim=1, keepdim=True)
+            part *= (training.clip / (norm + _CLIP_EPSILON)).clamp(max=1)
+        one, two = training.betas
+        self.steps[some] += 1
+        steps = self.steps[some].double()
+        mean = self.mean[some].lerp(gradient, 1 - one)
+        square = self.square[some] * two + gradient * gradient * (1 - two)
+        self.mean[some], self.square[some] = mean, square
+        size = (lr / (1 - one**steps)).to(gradient.dtype)
+        scale = (1 - two**steps).sqrt().to(gradient.dtype)
+        self.rows[some] -= size * mean / (square.sqrt() / scale + _EPSILON)
+
+
+def _encoders(network: Network) -> Iterator[Encoder]:
+    """Yield every encoder, and tell it its name."""
+    for name, module in network.named_modules():
+        if isinstance(module, Encoder):
+            module.slot = name
+            yield module
+
+
+def _parameters(network: Network, part: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield the trained parameters of a part under their names in the network."""
+    mine = {id(p) for p in part.parameters()}
+    for name, parameter in network.named_parameters():
+        if id(parameter) in mine and parameter.requires_grad:
+            yield name, parameter
+
+
+def _lay_out(network: Network, groups: Sequence[Sequence[str]]) -> list[_Span]:
+    """Give every trained parameter its place in a row, sub-networks one after the other."""
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    grouped = [name for names in groups for name in names]
+    spans, first = [], 0
+    for name in [*grouped, *(name for name in trained if name not in set(grouped))]:
+        spans.append(_Span(name, first, trained[name].shape))
+        first = spans[-1].end
+    return spans
+
+
+def _row(network: Network, spans: Sequence[_Span]) -> Tensor:
+    parameters = dict(network.named_parameters())
+    return torch.cat([parameters[span.name].detach().flatten() for span in spans])
