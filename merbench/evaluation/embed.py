@@ -1,4 +1,4 @@
-"""Embeddings of a part: one modality under one input at a time, in length order."""
+"""Embeddings of a part: one modality at a time, in length order, many inputs in one pass."""
 
 from __future__ import annotations
 
@@ -11,36 +11,89 @@ from merbench.features.observation import ObservedModality, State
 from merbench.features.ragged import Ragged
 from merbench.methods.base import EncodeFuse
 
-_FRAMES = 16384
+# Frames that an encoder reads in one pass, padding included, by type of device: enough to keep it
+# busy, few enough to bound memory. A rule and no measurement, since results depend on it in their
+# last digits.
+_FRAMES = {"cpu": 16384, "cuda": 262144}
+
+
+def frames_at_once(device: torch.device) -> int:
+    """Return how many frames an encoder reads in one pass on a device."""
+    return _FRAMES.get(device.type, _FRAMES["cpu"])
+
+
+def embed_together(
+    predictor: EncodeFuse, modality: str, inputs: Sequence[Ragged], state: State
+) -> list[Tensor]:
+    """Return (n_i, E) embeddings of each of several inputs that share a state.
+
+    The sequences of all inputs are taken together, in order of length and a limited number of
+    frames at a time, so that memory is bounded and nothing is padded for long.
+
+    Args:
+        predictor: what encodes.
+        modality: its name.
+        inputs: at least one; n_i non-empty sequences each.
+        state: of all of them.
+    """
+    sequences = inputs[0] if len(inputs) == 1 else Ragged.concatenate([*inputs])
+    order = sequences.lengths.argsort(stable=True)
+    chunks: list[Tensor] = []
+    for rows in _chunks(sequences.lengths[order], frames_at_once(order.device)):
+        some = sequences.take(order[rows])
+        everyone = torch.arange(len(some), device=order.device)
+        states = torch.full_like(everyone, state, dtype=torch.int8)
+        chunks.append(predictor.encode(modality, ObservedModality(some, everyone, states)))
+    joined, places = torch.cat(chunks), order.argsort()
+    return [joined[rows] for rows in places.split([len(each) for each in inputs])]
+
+
+def _chunks(lengths: Tensor, frames: int) -> Sequence[slice]:
+    """Cut increasing lengths into runs whose padded size stays within the limit."""
+    found, first = [], 0
+    listed = lengths.tolist()
+    for position in range(1, len(listed) + 1):
+        full = position == len(listed) or listed[position] * (position + 1 - first) > frames
+        if full:
+            found.append(slice(first, position))
+            first = position
+    return found
 
 
 def embed_sequences(
     predictor: EncodeFuse, modality: str, sequences: Ragged, state: State
 ) -> Tensor:
-    """Return (n, E) embeddings of n non-empty sequences that share a state.
+    """Return (n, E) embeddings of one input: n non-empty sequences that share a state."""
+    return embed_together(predictor, modality, [sequences], state)[0]
 
-    Sequences are taken in order of length, about 16k frames at a time, so that memory is bounded
-    and nothing is padded for long.
+
+def embed_inputs(
+    predictor: EncodeFuse,
+    modality: str,
+    inputs: Sequence[Ragged],
+    available: Tensor,
+    state: State,
+    absent: Tensor,
+) -> list[Tensor]:
+    """Return (n, E) of each input: embeddings where the modality is available, else the absent's.
+
+    Args:
+        predictor: what encodes.
+        modality: its name.
+        inputs: at least one; n sequences each.
+        available: (n,) bool.
+        state: of the available ones.
+        absent: (1, E) or (n, E) embeddings of an absent input.
     """
-    order = sequences.lengths.argsort(stable=True)
-    chunks: list[Tensor] = []
-    for rows in _chunks(sequences.lengths[order]):
-        some = sequences.take(order[rows])
-        everyone = torch.arange(len(some), device=order.device)
-        states = torch.full_like(everyone, state, dtype=torch.int8)
-        chunks.append(predictor.encode(modality, ObservedModality(some, everyone, states)))
-    return torch.cat(chunks)[order.argsort()]
-
-
-def _chunks(lengths: Tensor) -> Sequence[slice]:
-    """Cut increasing lengths into runs whose padded size stays within the limit."""
-    found, first = [], 0
-    listed = lengths.tolist()
-    for position in range(1, len(listed) + 1):
-        full = position == len(listed) or listed[position] * (position + 1 - first) > _FRAMES
-        if full:
-            found.append(slice(first, position))
-            first = position
+    if bool(available.all()):
+        return embed_together(predictor, modality, inputs, state)
+    rows = available.nonzero().squeeze(1)
+    found = [absent.expand(len(available), -1).clone() for _ in inputs]
+    if len(rows):
+        there = [sequences.take(rows) for sequences in inputs]
+        embedded = embed_together(predictor, modality, there, state)
+        for out, embeddings in zip(found, embedded, strict=True):
+            out[rows] = embeddings
     return found
 
 
@@ -52,20 +105,5 @@ def embed_available(
     state: State,
     absent: Tensor,
 ) -> Tensor:
-    """Return (n, E): embeddings where the modality is available, else those of an absent input.
-
-    Args:
-        predictor: what encodes.
-        modality: its name.
-        sequences: n sequences.
-        available: (n,) bool.
-        state: of the available ones.
-        absent: (1, E) or (n, E).
-    """
-    if bool(available.all()):
-        return embed_sequences(predictor, modality, sequences, state)
-    rows = available.nonzero().squeeze(1)
-    out = absent.expand(len(sequences), -1).clone()
-    if len(rows):
-        out[rows] = embed_sequences(predictor, modality, sequences.take(rows), state)
-    return out
+    """Return (n, E) of one input; see `embed_inputs`."""
+    return embed_inputs(predictor, modality, [sequences], available, state, absent)[0]

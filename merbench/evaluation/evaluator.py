@@ -1,16 +1,20 @@
 """The grid evaluator: every condition of the grid from one pass over each modality's inputs.
 
 A condition is a choice, for each modality, of one of a few inputs (clean, absent, one of the
-corruptions). Each input is encoded once; conditions only re-combine embeddings. A sample of
-conditions is computed the direct way as well and must agree.
+corruptions). Each input is encoded once; conditions only re-combine embeddings. They are taken in
+rounds that share noised inputs, and what is found is handed on as it comes, so that memory depends
+neither on how many conditions there are nor on how many points a noise has. A sample of conditions
+is computed the direct way as well and must agree.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +23,13 @@ from torch import Tensor
 
 from merbench import seeds
 from merbench.corruption.corruptor import Corruptor
-from merbench.corruption.grid import ABSENT, Condition, Grid, ModalityInput
+from merbench.corruption.grid import ABSENT, CLEAN, Condition, Grid, ModalityInput
 from merbench.corruption.noises.base import Damage
 from merbench.errors import CellError
-from merbench.evaluation.embed import embed_available, embed_sequences
+from merbench.evaluation.embed import embed_inputs, embed_sequences, frames_at_once
 from merbench.evaluation.fuse import fuse, fused_rows
+from merbench.evaluation.predictions import Block, GridPredictions
+from merbench.evaluation.rounds import Embedded, Inputs, rounds
 from merbench.features.observation import (
     AbsentInput,
     Observation,
@@ -40,17 +46,11 @@ TOLERANCE = 1e-3
 _SPOT_CONDITIONS, _SPOT_UTTERANCES = 4, 16
 
 
-@dataclass(frozen=True)
-class GridPredictions:
-    """What a trained method says on the grid.
+class _Logits(NamedTuple):
+    """(k, n, C) logits of every utterance under the conditions of k numbers."""
 
-    Attributes:
-        predictions: (K, n) int16 class of each utterance under each condition.
-        probabilities: (K, n, C) float16.
-    """
-
-    predictions: NDArray[np.int16]
-    probabilities: NDArray[np.float16]
+    conditions: Sequence[int]
+    logits: Tensor
 
 
 @dataclass(frozen=True)
@@ -134,15 +134,30 @@ class GridEvaluator:
 
     def states(self, condition: Condition, method: Method) -> Tensor:
         """Return (n, M) what the method is told under a condition."""
-        told = [int(_as_seen(seen, method).state) for seen in condition.inputs]
-        row = torch.tensor(told, dtype=torch.int8, device=self._device)
-        return torch.where(self.part.available, row, int(State.ABSENT)).to(torch.int8)
+        return self._told([_shown(condition, method)])
 
-    @torch.no_grad()
+    def _told(self, inputs: Sequence[Inputs]) -> Tensor:
+        """Return (k n, M) what is told under k conditions, one after the other."""
+        rows = [[int(seen.state) for seen in shown] for shown in inputs]
+        told = torch.tensor(rows, dtype=torch.int8, device=self._device)[:, None]
+        return torch.where(self.part.available, told, State.ABSENT).to(torch.int8).flatten(0, 1)
+
     def evaluate(
         self, method: Method, predictor: EncodeFuse | BlackBox, key: tuple[seeds.Part, ...] = ()
     ) -> GridPredictions:
-        """Predict every utterance once under every condition.
+        """Predict every utterance once under every condition; see `blocks`."""
+        return GridPredictions.collect(
+            self.blocks(method, predictor, key),
+            len(self.grid.conditions),
+            len(self.part),
+            self.shape.classes,
+        )
+
+    @torch.no_grad()
+    def blocks(
+        self, method: Method, predictor: EncodeFuse | BlackBox, key: tuple[seeds.Part, ...] = ()
+    ) -> Iterator[Block]:
+        """Yield predictions of every utterance, some conditions at a time, each condition once.
 
         Args:
             method: how absent and noised modalities are to be shown.
@@ -152,65 +167,92 @@ class GridEvaluator:
         Raises:
             CellError: the combined and the direct way disagree, or a prediction is not finite.
         """
-        n, total = len(self.part), len(self.grid.conditions)
-        predictions = np.empty((total, n), np.int16)
-        probabilities = np.empty((total, n, self.shape.classes), np.float16)
-        logits_of = (
-            self._combined(method, predictor, key)
-            if isinstance(predictor, EncodeFuse)
-            else self._direct(method, predictor)
+        if not isinstance(predictor, EncodeFuse):
+            for found in self._direct(method, predictor):
+                yield self._block(found, method)
+            return
+        last = len(self.grid.conditions) - 1
+        checked = {*np.linspace(0, last, _SPOT_CONDITIONS).astype(int).tolist()}
+        for found in self._combined(method, predictor, key):
+            block = self._block(found, method)
+            for number, probabilities in zip(found.conditions, block.probabilities, strict=True):
+                if number in checked:
+                    condition = self.grid.conditions[number]
+                    self._spot_check(condition, method, predictor, key, probabilities)
+            yield block
+
+    def _block(self, found: _Logits, method: Method) -> Block:
+        finite = torch.isfinite(found.logits).flatten(1).all(1).cpu().numpy()
+        if not finite.all():
+            name = self.grid.conditions[found.conditions[int(finite.argmin())]].name
+            raise CellError(f"{type(method).__name__} predicts non-finite logits ({name})")
+        return Block(
+            np.array(found.conditions, np.int64),
+            found.logits.argmax(-1).cpu().numpy().astype(np.int16),
+            found.logits.double().softmax(-1).cpu().numpy().astype(np.float16),
         )
-        first = 0
-        for logits in logits_of:
-            if not bool(torch.isfinite(logits).all()):
-                name = self.grid.conditions[first].name
-                raise CellError(f"{type(method).__name__} predicts non-finite logits ({name})")
-            block = slice(first, first + len(logits))
-            predictions[block] = logits.argmax(-1).cpu().numpy()
-            probabilities[block] = logits.double().softmax(-1).cpu().numpy()
-            first += len(logits)
-        if isinstance(predictor, EncodeFuse):
-            self._spot_check(method, predictor, key, probabilities)
-        return GridPredictions(predictions, probabilities)
 
     def _combined(
         self, method: Method, predictor: EncodeFuse, key: tuple[seeds.Part, ...]
-    ) -> Iterator[Tensor]:
-        """Yield (k, n, C) logits of the next k conditions."""
-        known = [self._embeddings(m, method, predictor) for m in range(len(self.shape.names))]
+    ) -> Iterator[_Logits]:
+        """Yield logits found by combining embeddings, in an order that lets few be held."""
         at_once = max(1, self.batch // max(1, len(self.part)))
         if fused_rows(predictor) is not None:
             at_once = 1  # rows of one condition are each other's company
-        conditions = self.grid.conditions
-        for start in range(0, len(conditions), at_once):
-            some = conditions[start : start + at_once]
-            embeddings = {
-                name: torch.cat([known[m][_as_seen(c.inputs[m], method)] for c in some])
-                for m, name in enumerate(self.shape.names)
-            }
-            states = torch.cat([self.states(c, method) for c in some])
-            logits = fuse(predictor, embeddings, states, *key, some[0].identity)
-            yield logits.unflatten(0, (len(some), len(self.part)))
+        inputs = [_shown(condition, method) for condition in self.grid.conditions]
+        known = self._lasting(inputs, method, predictor)
+        for each in rounds(inputs, self._inputs_at_once):
+            known |= self._embeddings(each.embed, known, predictor)
+            for some in np.array_split(each.conditions, -(-len(each.conditions) // at_once)):
+                numbers = some.tolist()
+                embeddings = {
+                    name: torch.cat([known[Embedded(m, inputs[k][m])] for k in numbers])
+                    for m, name in enumerate(self.shape.names)
+                }
+                states = self._told([inputs[k] for k in numbers])
+                identity = self.grid.conditions[numbers[0]].identity
+                logits = fuse(predictor, embeddings, states, *key, identity)
+                yield _Logits(numbers, logits.unflatten(0, (len(numbers), len(self.part))))
+            for gone in each.forget:
+                del known[gone]
+
+    @property
+    def _inputs_at_once(self) -> int:
+        """How many inputs of a modality an encoder reads in one pass."""
+        frames = max(len(ragged.values) for ragged in self.part.features.values())
+        return max(1, frames_at_once(self._device) // max(1, frames))
+
+    def _lasting(
+        self, inputs: Sequence[Inputs], method: Method, predictor: EncodeFuse
+    ) -> dict[Embedded, Tensor]:
+        """Return (n, E) embeddings of each modality where it is absent, and where it is clean."""
+        found: dict[Embedded, Tensor] = {}
+        for m, name in enumerate(self.shape.names):
+            stand_in = self.absent(m, method.absent_input)
+            gone = embed_sequences(predictor, name, stand_in, State.ABSENT)
+            found[Embedded(m, ABSENT)] = gone.expand(len(self.part), -1)
+            if any(shown[m] == CLEAN for shown in inputs):
+                found |= self._embeddings([Embedded(m, CLEAN)], found, predictor)
+        return found
 
     def _embeddings(
-        self, modality: int, method: Method, predictor: EncodeFuse
-    ) -> dict[ModalityInput, Tensor]:
-        """Return (n, E) embeddings under every input that one modality meets."""
-        name = self.shape.names[modality]
-        stand_in = self.absent(modality, method.absent_input)
-        gone = embed_sequences(predictor, name, stand_in, State.ABSENT)
-        found = {ABSENT: gone.expand(len(self.part), -1)}
-        for seen in self.grid.inputs(modality):
-            seen = _as_seen(seen, method)
-            if seen not in found:
-                found[seen] = embed_available(
-                    predictor,
-                    name,
-                    self.sequences(modality, seen),
-                    self.part.available[:, modality],
-                    seen.state,
-                    gone,
-                )
+        self, wanted: Sequence[Embedded], known: Mapping[Embedded, Tensor], predictor: EncodeFuse
+    ) -> dict[Embedded, Tensor]:
+        """Return (n, E) embeddings of some inputs that are not `absent`, which is known."""
+        together: defaultdict[tuple[int, State], list[Embedded]] = defaultdict(list)
+        for each in wanted:
+            together[each.modality, each.seen.state].append(each)
+        found: dict[Embedded, Tensor] = {}
+        for (m, state), some in together.items():
+            embeddings = embed_inputs(
+                predictor,
+                self.shape.names[m],
+                [self.sequences(m, each.seen) for each in some],
+                self.part.available[:, m],
+                state,
+                known[Embedded(m, ABSENT)],
+            )
+            found.update(zip(some, embeddings, strict=True))
         return found
 
     def observation(self, condition: Condition, method: Method, rows: Tensor) -> Observation:
@@ -228,10 +270,10 @@ class GridEvaluator:
             )
         return Observation(modalities, states)
 
-    def _direct(self, method: Method, predictor: BlackBox) -> Iterator[Tensor]:
-        """Yield (1, n, C) log-probabilities of each condition."""
+    def _direct(self, method: Method, predictor: BlackBox) -> Iterator[_Logits]:
+        """Yield log-probabilities of each condition."""
         everyone = torch.arange(len(self.part), device=self._device)
-        for condition in self.grid.conditions:
+        for number, condition in enumerate(self.grid.conditions):
             seen = self.observation(condition, method, everyone)
             found = torch.from_numpy(np.asarray(predictor.predict_proba(seen), np.float64))
             if found.shape != (len(self.part), self.shape.classes):
@@ -239,35 +281,36 @@ class GridEvaluator:
                     f"{type(method).__name__}.predict_proba returned shape {tuple(found.shape)}, "
                     f"expected {(len(self.part), self.shape.classes)} ({condition.name})"
                 )
-            yield found.clamp(min=1e-12).log()[None]
+            yield _Logits([number], found.clamp(min=1e-12).log()[None])
 
     def _spot_check(
         self,
+        condition: Condition,
         method: Method,
         predictor: EncodeFuse,
         key: tuple[seeds.Part, ...],
-        probabilities: NDArray[np.float16],
+        combined: NDArray[np.float16],
     ) -> None:
-        """Compute a spread of conditions and utterances the direct way, and compare."""
-        conditions = np.linspace(0, len(self.grid.conditions) - 1, _SPOT_CONDITIONS).astype(int)
+        """Compute a spread of utterances the direct way, and compare with (n, C) probabilities."""
         # Rows that are not independent can only be checked in all their company.
         checked = _SPOT_UTTERANCES if fused_rows(predictor) is None else len(self.part)
-        utterances = np.linspace(0, len(self.part) - 1, checked).astype(int)
-        rows = torch.from_numpy(np.unique(utterances)).to(self._device)
-        for index in np.unique(conditions):
-            condition = self.grid.conditions[index]
-            seen = self.observation(condition, method, rows)
-            embeddings = {m: predictor.encode(m, seen.modalities[m]) for m in self.shape.names}
-            logits = fuse(predictor, embeddings, seen.states, *key, condition.identity)
-            direct = logits.double().softmax(1).cpu().numpy()
-            combined = probabilities[index][rows.cpu().numpy()]
-            apart = float(np.abs(direct - combined.astype(np.float64)).max())
-            if apart > TOLERANCE:
-                raise CellError(
-                    f"{type(method).__name__}: combined and direct predictions differ by "
-                    f"{apart:.2g} under {condition.name!r}; encode or fuse looks at more than "
-                    "its own row"
-                )
+        utterances = np.unique(np.linspace(0, len(self.part) - 1, checked).astype(int))
+        seen = self.observation(condition, method, torch.from_numpy(utterances).to(self._device))
+        embeddings = {m: predictor.encode(m, seen.modalities[m]) for m in self.shape.names}
+        logits = fuse(predictor, embeddings, seen.states, *key, condition.identity)
+        direct = logits.double().softmax(1).cpu().numpy()
+        apart = float(np.abs(direct - combined[utterances].astype(np.float64)).max())
+        if apart > TOLERANCE:
+            raise CellError(
+                f"{type(method).__name__}: combined and direct predictions differ by "
+                f"{apart:.2g} under {condition.name!r}; encode or fuse looks at more than "
+                "its own row"
+            )
+
+
+def _shown(condition: Condition, method: Method) -> Inputs:
+    """Return the inputs of a condition as a method takes them."""
+    return tuple(_as_seen(seen, method) for seen in condition.inputs)
 
 
 def _as_seen(seen: ModalityInput, method: Method) -> ModalityInput:

@@ -14,8 +14,9 @@ from merbench.corpus.corpus import Corpus, Modality
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import build_grid
 from merbench.errors import ConfigError, CorpusError, did_you_mean
-from merbench.evaluation.evaluator import GridEvaluator, GridPredictions
+from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
+from merbench.evaluation.predictions import GridPredictions
 from merbench.exchange.trained import TrainedCell, TrainedRun
 from merbench.execution.tasks import cpu_threads
 from merbench.features.part import ModalityShape, make_part

@@ -101,5 +101,5 @@ def _cell_seconds(cell: CellTask, fold: PreparedFold) -> float:
     some = torch.arange(0, len(fold.evaluator.part), _TEST_SHARE)
     part = fold.evaluator.part.select(some.to(fold.train.labels.device))
     evaluator = dataclasses.replace(fold.evaluator, part=part)
-    evaluating = _timed(lambda: evaluator.evaluate(cell.method, predictor))
+    evaluating = _timed(lambda: [None for _ in evaluator.blocks(cell.method, predictor)])
     return training + _TEST_SHARE * evaluating

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from merbench import seeds
 from merbench.corpus.normalise import Normaliser
 from merbench.errors import CellError, MerbenchError
+from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
@@ -32,7 +33,7 @@ from merbench.methods.base import (
     Stage,
     trainable_parameters,
 )
-from merbench.results.tables import CellPredictions
+from merbench.store.cell import CellOutline
 from merbench.store.store import Store
 from merbench.training.loop import TrainedStage, Weights, restore, train_stage
 
@@ -167,6 +168,7 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
     if protocol.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(protocol.device)
     fold = prepare(protocol, task.division)
+    evaluator = fold.evaluator
     with seeds.torch_scope(torch.device(protocol.device), "cell", task.fold.name, task.seed):
         learnt = (
             fit_black_box(task, fold)
@@ -174,15 +176,31 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
             else _fit_network(task, fold, protocol, store)
         )
         trained = time.perf_counter()
-        key = (task.fold.name, task.seed)
-        found = fold.evaluator.evaluate(task.method, learnt.predictor, key)
-    evaluated = time.perf_counter()
-    test = fold.evaluator.part
-    record = {
+        with store.new_cell(task.folder, task.key, _outline(task, evaluator)) as cell:
+            key = (task.fold.name, task.seed)
+            for block in evaluator.blocks(task.method, learnt.predictor, key):
+                cell.add(block.conditions, block.predictions, block.probabilities)
+            evaluated = time.perf_counter()
+            seconds = {"train": trained - started, "evaluate": evaluated - trained}
+            cell.finish(
+                _record(task, fold, learnt, protocol, seconds),
+                learnt.weights,
+                _arrays(evaluator.corruptor.normaliser, fold.shape.names),
+            )
+
+
+def _record(
+    task: CellTask,
+    fold: PreparedFold,
+    learnt: _Learnt,
+    protocol: Protocol,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    return {
         "name": task.method.__class__.__name__,
         "parameters": learnt.parameters,
         "stages": learnt.stages,
-        "seconds": {"train": trained - started, "evaluate": evaluated - trained},
+        "seconds": seconds,
         "peak_memory": peak_memory(protocol.device),
         "device": protocol.device,
         "threads": protocol.threads,
@@ -193,21 +211,18 @@ def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
         "values_digest": fold.evaluator.values_digest(),
         "shape": asdict(fold.shape),
     }
-    store.write_cell(
-        task.folder,
-        task.key,
-        record,
-        learnt.weights,
-        CellPredictions(
-            method=task.label,
-            fold=task.fold.name,
-            seed=task.seed,
-            utterances=test.positions.astype(np.int32),
-            labels=test.labels.cpu().numpy().astype(np.int16),
-            predictions=found.predictions,
-            probabilities=found.probabilities,
-        ),
-        _arrays(fold.evaluator.corruptor.normaliser, fold.shape.names),
+
+
+def _outline(task: CellTask, evaluator: GridEvaluator) -> CellOutline:
+    test = evaluator.part
+    return CellOutline(
+        method=task.label,
+        fold=task.fold.name,
+        seed=task.seed,
+        utterances=test.positions.astype(np.int32),
+        labels=test.labels.cpu().numpy().astype(np.int16),
+        conditions=len(evaluator.grid.conditions),
+        classes=evaluator.shape.classes,
     )
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from merbench.results.tables import CellPredictions
+from merbench.store.cell import (
+    NORMALISER,
+    PREDICTIONS,
+    WEIGHTS,
+    Arrays,
+    CellOutline,
+    CellWriter,
+    predictions_file,
+    save_arrays,
+)
 from merbench.store.folders import new_folder, read_record, remove_drafts, write_record
-
-WEIGHTS = "weights.safetensors"
-PREDICTIONS = "predictions.safetensors"
-NORMALISER = "normaliser.safetensors"
-Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Store:
     def write_stage(self, key: str, record: Mapping[str, Any], weights: Arrays) -> None:
         """Store a trained stage."""
         with new_folder(self.stages / key) as folder:
-            _save(folder / WEIGHTS, weights)
+            save_arrays(folder / WEIGHTS, weights)
             write_record(folder, {**record, "key": key})
 
     def stage_record(self, key: str) -> dict[str, Any] | None:
@@ -65,6 +71,25 @@ class Store:
         """Return the weights of a trained stage, `criterion/name` -> array."""
         return load_file(self.stages / key / WEIGHTS)
 
+    @contextmanager
+    def new_cell(self, folder_name: str, key: str, outline: CellOutline) -> Iterator[CellWriter]:
+        """Give a cell to fill and finish; it takes its place when the block ends well.
+
+        Until then it is a draft, which is gone if the block fails, and which `clean` removes if
+        the process is killed.
+
+        Raises:
+            ValueError: the block ended without finishing the cell.
+        """
+        with (
+            new_folder(self.cells / folder_name) as folder,
+            predictions_file(folder, outline) as file,
+        ):
+            cell = CellWriter(folder, key, outline, file)
+            yield cell
+            if not cell.finished:
+                raise ValueError(f"{folder_name}: the cell was never finished")
+
     def write_cell(
         self,
         folder_name: str,
@@ -74,29 +99,20 @@ class Store:
         predictions: CellPredictions,
         normaliser: Arrays | None = None,
     ) -> None:
-        """Store a cell: record, weights, predictions, and what features were normalised by."""
-        arrays: dict[str, NDArray[Any]] = {
-            "utterances": predictions.utterances,
-            "labels": predictions.labels,
-            "predictions": predictions.predictions,
-        }
-        if predictions.probabilities is not None:
-            arrays["probabilities"] = predictions.probabilities
-        with new_folder(self.cells / folder_name) as folder:
-            _save(folder / WEIGHTS, weights)
-            _save(folder / PREDICTIONS, arrays)
-            if normaliser is not None:
-                _save(folder / NORMALISER, normaliser)
-            write_record(
-                folder,
-                {
-                    **record,
-                    "key": key,
-                    "method": predictions.method,
-                    "fold": predictions.fold,
-                    "seed": predictions.seed,
-                },
-            )
+        """Store a cell whose predictions are all there; see `new_cell`."""
+        probabilities, conditions = predictions.probabilities, len(predictions.predictions)
+        outline = CellOutline(
+            predictions.method,
+            predictions.fold,
+            predictions.seed,
+            predictions.utterances,
+            predictions.labels,
+            conditions,
+            None if probabilities is None else probabilities.shape[2],
+        )
+        with self.new_cell(folder_name, key, outline) as cell:
+            cell.add(np.arange(conditions), predictions.predictions, probabilities)
+            cell.finish(record, weights, normaliser)
 
     def cell_record(self, folder_name: str, key: str) -> dict[str, Any] | None:
         """Return the record of a cell, None where there is no sound one with that key."""
@@ -123,10 +139,6 @@ class Store:
         """Read `modality/keep`, `modality/mean` and `modality/sd`, None where they are not kept."""
         path = self.cells / folder_name / NORMALISER
         return load_file(path) if path.is_file() else None
-
-
-def _save(path: Path, arrays: Arrays) -> None:
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
 def _sound(folder: Path, key: str) -> dict[str, Any] | None:

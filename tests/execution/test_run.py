@@ -15,6 +15,7 @@ from merbench.execution.plan import make_plan
 from merbench.execution.prepare import prepare
 from merbench.execution.tasks import cpu_threads, run_task
 from merbench.methods.base import FitContext
+from merbench.store.cell import CellWriter
 from merbench.store.store import Store
 from merbench.suite.load import load_suite
 from tests.conftest import TINY, names, table_bytes
@@ -396,6 +397,25 @@ def test_stored_weights_give_the_stored_predictions_again(merbench, tiny_run):
         found = fold.evaluator.evaluate(cell.method, cell.method)
     stored = store.cell_predictions(cell.folder, store.cell_record(cell.folder, cell.key))
     np.testing.assert_array_equal(found.predictions, stored.predictions)
+
+
+def test_a_cell_whose_evaluation_fails_half_way_is_not_there(merbench, tmp_path, monkeypatch):
+    plan = make_plan(load_suite(merbench.suite()))
+    cell = next(cell for cell in plan.cells if cell.label == "logreg")
+    store, added = Store(tmp_path / "run"), []
+
+    def add(self, conditions, *_):
+        added.append(conditions)
+        assert list(store.cells.glob("*/predictions.safetensors")), "nothing is being written"
+        raise OSError("no space left")
+
+    monkeypatch.setattr(CellWriter, "add", add)
+    assert run_task(cell, plan.protocol, store).error == "OSError: no space left"
+    assert len(added) == 1
+    assert list(store.cells.iterdir()) == []
+    monkeypatch.undo()
+    assert run_task(cell, plan.protocol, store).error is None
+    assert store.cell_record(cell.folder, cell.key) is not None
 
 
 def test_methods_with_different_training_data_do_not_look_like_different_machines(
