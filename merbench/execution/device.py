@@ -1,6 +1,8 @@
-"""Choosing a device."""
+"""Choosing a device, and how networks are trained on it."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 
@@ -21,3 +23,17 @@ def choose_device(wanted: str) -> str:
     if chosen not in known:
         raise ConfigError(f"--device {wanted}: not here; available: {', '.join(known)}")
     return chosen
+
+
+# A GPU that trains one such network at a time waits for launches; a CPU core is busy with one.
+_ON_GPU, _ON_CPU = 32, 1
+
+
+def fleet_size(wanted: int | Literal["auto"], device: str) -> int:
+    """Return how many networks of one stage train at once: a static rule of the kind of device.
+
+    docs/performance.md has the measurements behind it.
+    """
+    if wanted != "auto":
+        return wanted
+    return _ON_GPU if device.startswith("cuda") else _ON_CPU

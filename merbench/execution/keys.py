@@ -35,7 +35,7 @@ class Keys:
             "draws": protocol.seed,
             "threads": protocol.threads,
             "device": protocol.device.partition(":")[0],
-            "form": "single",
+            "form": protocol.form,
         }
         self.grid = [dataclasses.asdict(c) for c in protocol.grid.conditions]
         # Lists, since training draws among the noises by their place.

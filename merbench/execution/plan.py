@@ -15,6 +15,7 @@ from merbench.corruption.donors import reserved_donors
 from merbench.corruption.grid import build_grid
 from merbench.errors import ConfigError, did_you_mean
 from merbench.execution.build import build_methods, noise_column
+from merbench.execution.device import fleet_size
 from merbench.execution.keys import Keys
 from merbench.execution.protocol import Division, Protocol
 from merbench.methods.base import Method, NetworkMethod, Stage
@@ -192,6 +193,7 @@ def make_plan(loaded: LoadedSuite, device: str = "cpu") -> Plan:
         threads=suite.numerics.threads,
         evaluation_batch=suite.numerics.evaluation_batch,
         device=device,
+        fleet=fleet_size(suite.numerics.fleet, device),
     )
     return _lay_out(loaded, protocol, folds)
 

@@ -68,10 +68,14 @@ _prepared: dict[str, PreparedFold] = {}
 
 
 def prepare(protocol: Protocol, division: Division) -> PreparedFold:
-    """Return a fold ready to train and evaluate on; a process remembers the last one."""
+    """Return a fold ready to train and evaluate on.
+
+    A process remembers the last one, and as many as a fleet may train on at once.
+    """
     key = f"{protocol.token} {division.key}"
     if key not in _prepared:
-        _prepared.clear()
+        while len(_prepared) >= protocol.fleet:
+            del _prepared[next(iter(_prepared))]
         _prepared[key] = _prepare(protocol, division)
     return _prepared[key]
 

@@ -28,6 +28,7 @@ class Protocol:
         threads: of the CPU, for each task.
         evaluation_batch: rows fused at once.
         device: where tensors live, such as `cpu` or `cuda:0`.
+        fleet: networks of one stage that train at once, at most.
     """
 
     corpus: Corpus
@@ -37,6 +38,12 @@ class Protocol:
     threads: int
     evaluation_batch: int
     device: str
+    fleet: int = 1
+
+    @property
+    def form(self) -> str:
+        """How networks are trained: alone, or so many at once at most."""
+        return "single" if self.fleet == 1 else f"fleet of {self.fleet}"
 
     @cached_property
     def token(self) -> str:

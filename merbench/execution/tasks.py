@@ -18,24 +18,23 @@ from threadpoolctl import threadpool_limits
 
 from merbench import seeds
 from merbench.corpus.normalise import Normaliser
-from merbench.errors import CellError, MerbenchError
+from merbench.errors import MerbenchError
 from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
 from merbench.execution.protocol import Protocol
+from merbench.execution.together import Task, stage_record, stage_weights, train_together
 from merbench.methods.base import (
     BlackBox,
     EncodeFuse,
     FitContext,
-    Network,
-    Selection,
     Stage,
     trainable_parameters,
 )
 from merbench.store.cell import CellOutline
 from merbench.store.store import Store
-from merbench.training.loop import TrainedStage, Weights, restore, train_stage
+from merbench.training.loop import TrainedStage, restore
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,44 @@ class Outcome:
     details: str | None = None
 
 
-def run_task(task: StageTask | CellTask, protocol: Protocol, store: Store) -> Outcome:
-    """Do a task; an error becomes part of the outcome, so that other tasks go on."""
+def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[Outcome]:
+    """Do tasks that train together (see `together.units`), often one.
+
+    An error becomes part of its task's outcome, so that other tasks go on.
+    """
+    with cpu_threads(protocol.threads):
+        if protocol.device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(protocol.device)
+        started = time.perf_counter()
+        trained = train_together(tasks, protocol, store)
+        share = (time.perf_counter() - started) / len(tasks)
+        return [_end(task, trained.get(task.folder), share, protocol, store) for task in tasks]
+
+
+def run_task(task: Task, protocol: Protocol, store: Store) -> Outcome:
+    """Do one task."""
+    (outcome,) = run_tasks([task], protocol, store)
+    return outcome
+
+
+def _end(
+    task: Task,
+    trained: TrainedStage | Exception | None,
+    seconds: float,
+    protocol: Protocol,
+    store: Store,
+) -> Outcome:
+    """Store what a task has trained; evaluate it first where it is a cell's."""
     started = time.perf_counter()
     error, details = None, None
-    with cpu_threads(protocol.threads):
-        try:
-            if isinstance(task, StageTask):
-                _run_stage(task, protocol, store)
-            else:
-                _run_cell(task, protocol, store)
-        except MerbenchError as known:
-            error = str(known)
-        except Exception as unexpected:
-            error = f"{type(unexpected).__name__}: {unexpected}"
-            details = traceback.format_exc()
-    return Outcome(task.folder, time.perf_counter() - started, error, details)
+    try:
+        _store(task, trained, seconds, protocol, store)
+    except MerbenchError as known:
+        error = str(known)
+    except Exception as unexpected:
+        error = f"{type(unexpected).__name__}: {unexpected}"
+        details = "".join(traceback.format_exception(unexpected))
+    return Outcome(task.folder, seconds + time.perf_counter() - started, error, details)
 
 
 @contextmanager
@@ -85,58 +106,31 @@ def cpu_threads(number: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _run_stage(task: StageTask, protocol: Protocol, store: Store) -> None:
-    started = time.perf_counter()
-    fold = prepare(protocol, task.division)
-    trained = _train(task.stage, fold, task.fold.name, task.seed, task.teacher, protocol, store)
+def _store(
+    task: Task,
+    trained: TrainedStage | Exception | None,
+    seconds: float,
+    protocol: Protocol,
+    store: Store,
+) -> None:
+    if isinstance(trained, Exception):
+        raise trained
+    if isinstance(task, CellTask):
+        _run_cell(task, trained, seconds, protocol, store)
+    elif trained is not None:
+        _store_stage(task, trained, seconds, store)
+
+
+def _store_stage(task: StageTask, trained: TrainedStage, seconds: float, store: Store) -> None:
     store.write_stage(
         task.key,
-        {**_training_record(task.stage, trained), "seconds": time.perf_counter() - started},
+        {**_training_record(task.stage, trained), "seconds": seconds},
         {
-            f"{criterion}/{name}": value.numpy()
+            f"{criterion}/{name}": value.cpu().numpy()
             for criterion, weights in trained.weights.items()
             for name, value in weights.items()
         },
     )
-
-
-def _train(
-    stage: Stage,
-    fold: PreparedFold,
-    fold_name: str,
-    seed: int,
-    teacher_key: str | None,
-    protocol: Protocol,
-    store: Store,
-) -> TrainedStage:
-    teacher = None
-    if stage.teacher is not None and teacher_key is not None:
-        teacher = _restored(
-            stage.teacher, fold, teacher_key, stage.teacher.taught_by, protocol, store
-        )
-    data = fold.training_data(stage)
-    return train_stage(stage, data, teacher, (fold_name, seed))
-
-
-def _restored(
-    stage: Stage,
-    fold: PreparedFold,
-    key: str,
-    criterion: Selection,
-    protocol: Protocol,
-    store: Store,
-) -> Network:
-    weights = _of_criterion(store.stage_weights(key), criterion)
-    return restore(stage, fold.shape, weights, torch.device(protocol.device))
-
-
-def _of_criterion(arrays: Mapping[str, NDArray[Any]], criterion: Selection) -> Weights:
-    prefix = f"{criterion}/"
-    return {
-        name.removeprefix(prefix): torch.from_numpy(value)
-        for name, value in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def _training_record(stage: Stage, trained: TrainedStage) -> dict[str, Any]:
@@ -146,6 +140,7 @@ def _training_record(stage: Stage, trained: TrainedStage) -> dict[str, Any]:
         "chosen": trained.chosen,
         "curve": [asdict(epoch) for epoch in trained.curve],
         "parameters": trained.parameters,
+        "members": trained.members,
         "diagnostics": trained.diagnostics,
     }
 
@@ -160,30 +155,34 @@ class _Learnt:
     stages: list[dict[str, Any]]
 
 
-def _run_cell(task: CellTask, protocol: Protocol, store: Store) -> None:
+def _run_cell(
+    task: CellTask,
+    trained: TrainedStage | None,
+    seconds: float,
+    protocol: Protocol,
+    store: Store,
+) -> None:
     started = time.perf_counter()
     # Cells share their method's object. In a worker it is a copy by itself; here, too, what one
     # cell learns must not reach the next.
     task = replace(task, method=copy.deepcopy(task.method))
-    if protocol.device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats(protocol.device)
     fold = prepare(protocol, task.division)
     evaluator = fold.evaluator
     with seeds.torch_scope(torch.device(protocol.device), "cell", task.fold.name, task.seed):
         learnt = (
             fit_black_box(task, fold)
             if isinstance(task.method, BlackBox)
-            else _fit_network(task, fold, protocol, store)
+            else _of_network(task, trained, fold, protocol, store)
         )
-        trained = time.perf_counter()
+        fitted = time.perf_counter()
         with store.new_cell(task.folder, task.key, _outline(task, evaluator)) as cell:
             key = (task.fold.name, task.seed)
             for block in evaluator.blocks(task.method, learnt.predictor, key):
                 cell.add(block.conditions, block.predictions, block.probabilities)
             evaluated = time.perf_counter()
-            seconds = {"train": trained - started, "evaluate": evaluated - trained}
+            spent = {"train": seconds + fitted - started, "evaluate": evaluated - fitted}
             cell.finish(
-                _record(task, fold, learnt, protocol, seconds),
+                _record(task, fold, learnt, protocol, spent),
                 learnt.weights,
                 _arrays(evaluator.corruptor.normaliser, fold.shape.names),
             )
@@ -204,6 +203,7 @@ def _record(
         "peak_memory": peak_memory(protocol.device),
         "device": protocol.device,
         "threads": protocol.threads,
+        "form": protocol.form,
         "fused_rows": fused_rows(learnt.predictor),
         "notes": list(fold.notes),
         "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
@@ -246,27 +246,27 @@ def fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:
     return _Learnt(method, arrays, sum(a.size for a in arrays.values()), [])
 
 
-def _fit_network(task: CellTask, fold: PreparedFold, protocol: Protocol, store: Store) -> _Learnt:
+def _of_network(
+    task: CellTask,
+    trained: TrainedStage | None,
+    fold: PreparedFold,
+    protocol: Protocol,
+    store: Store,
+) -> _Learnt:
     stage = task.last
     if stage is None:
         raise TypeError(f"{task.method!r} has no stage")
-    records = []
-    for key in task.stages if task.shared else task.stages[:-1]:
-        record = store.stage_record(key)
-        if record is None:
-            raise CellError(f"stage {key[:12]} is missing or damaged; run again to train it anew")
-        records.append({**record, "shared": True})
-    if task.shared:
-        weights = _of_criterion(store.stage_weights(task.stages[-1]), "partial")
+    shared = task.stages if trained is None else task.stages[:-1]
+    records = [{**stage_record(store, key), "shared": True} for key in shared]
+    if trained is None:
+        weights = stage_weights(store, task.stages[-1], "partial")
     else:
-        teacher = task.stages[-2] if stage.teacher is not None else None
-        trained = _train(stage, fold, task.fold.name, task.seed, teacher, protocol, store)
         weights = trained.weights["partial"]
         records.append({**_training_record(stage, trained), "shared": False})
     network = restore(stage, fold.shape, weights, torch.device(protocol.device))
     return _Learnt(
         network,
-        {name: value.numpy() for name, value in weights.items()},
+        {name: value.cpu().numpy() for name, value in weights.items()},
         trainable_parameters(network),
         records,
     )

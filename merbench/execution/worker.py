@@ -13,9 +13,9 @@ from functools import cache
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.protocol import Protocol
-from merbench.execution.tasks import Outcome, run_task
+from merbench.execution.tasks import Outcome, run_tasks
+from merbench.execution.together import Task, units
 from merbench.store.store import Store
 
 _DIED = "its worker process died: out of memory (fewer --jobs need less), or a crash in native code"
@@ -23,52 +23,55 @@ _POLL = 0.5
 
 
 def outcomes(
-    tasks: Sequence[StageTask | CellTask], jobs: int, protocol: Protocol, store: Store
+    tasks: Sequence[Task], jobs: int, protocol: Protocol, store: Store
 ) -> Generator[Outcome, None, None]:
     """Do tasks that do not depend on each other, `jobs` at once, and yield outcomes as they come.
 
     One job works in this process. Several get the protocol sent, so that its corpus should lie in
-    files (see `shared`). A worker that dies fails the task it was at, and no other.
+    files (see `shared`). A worker that dies fails the task it was at, and no other. Tasks that
+    train together are one piece of work.
     """
-    if min(jobs, len(tasks)) < 2:
-        yield from _spread(tasks, 1, protocol, store)
+    pieces = units(tasks, protocol.fleet)
+    if min(jobs, len(pieces)) < 2:
+        yield from _spread(pieces, 1, protocol, store)
         return
-    yield from _survivors(tasks, jobs, protocol, store)
+    yield from _survivors(pieces, jobs, protocol, store)
 
 
 def _survivors(
-    tasks: Sequence[StageTask | CellTask], jobs: int, protocol: Protocol, store: Store
+    pieces: Sequence[list[Task]], jobs: int, protocol: Protocol, store: Store
 ) -> Generator[Outcome, None, None]:
-    left = {task.folder: task for task in tasks}
+    left = {task.folder: task for piece in pieces for task in piece}
     try:
-        for outcome in _spread(tasks, min(jobs, len(tasks)), protocol, store):
+        for outcome in _spread(pieces, min(jobs, len(pieces)), protocol, store):
             del left[outcome.folder]
             yield outcome
     except TerminatedWorkerError:
         # Which task it was at is not known: one at a time, with a worker of its own, they tell.
         for task in left.values():
             try:
-                yield from _spread([task], 2, protocol, store)
+                yield from _spread([[task]], 2, protocol, store)
             except TerminatedWorkerError:
                 yield Outcome(task.folder, 0.0, _DIED)
 
 
 def _spread(
-    tasks: Sequence[StageTask | CellTask], jobs: int, protocol: Protocol, store: Store
+    pieces: Sequence[list[Task]], jobs: int, protocol: Protocol, store: Store
 ) -> Generator[Outcome, None, None]:
     parallel = joblib.Parallel(n_jobs=max(1, jobs), return_as="generator_unordered", batch_size=1)
     with warnings.catch_warnings():
         # Workers that have grown are replaced, which costs nothing and concerns no one.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-        yield from parallel(
-            joblib.delayed(_work)(task, protocol, store, os.getpid()) for task in tasks
-        )
+        for ended in parallel(
+            joblib.delayed(_work)(piece, protocol, store, os.getpid()) for piece in pieces
+        ):
+            yield from ended
 
 
-def _work(task: StageTask | CellTask, protocol: Protocol, store: Store, parent: int) -> Outcome:
+def _work(piece: list[Task], protocol: Protocol, store: Store, parent: int) -> list[Outcome]:
     if os.getpid() != parent:
         _serve(parent)
-    return run_task(task, protocol, store)
+    return run_tasks(piece, protocol, store)
 
 
 @cache

@@ -84,10 +84,13 @@ class NumericsConfig(Config):
     Attributes:
         threads: of the CPU, for each cell.
         evaluation_batch: rows that are fused at once in evaluation.
+        fleet: networks of one stage that train at once, at most: `auto` is 1 on a CPU and 32 on a
+            GPU; fewer where memory does not hold as many.
     """
 
     threads: PositiveInt = 1
     evaluation_batch: PositiveInt = 4096
+    fleet: PositiveInt | Literal["auto"] = "auto"
 
 
 class Suite(Config):

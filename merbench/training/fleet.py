@@ -84,14 +84,9 @@ class Fleet:
         ]
         self.spans = _lay_out(template, groups)
         self.rows = torch.stack([_row(network, self.spans) for network in networks])
-        self.gradient = torch.zeros_like(self.rows)
         self.mean, self.square = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
         self.steps = torch.zeros(len(networks), 1, device=self.rows.device)
-        self.leaves = {}
-        for span in self.spans:
-            leaf = span.of(self.rows).requires_grad_()
-            leaf.grad = span.of(self.gradient)
-            self.leaves[span.name] = leaf
+        self.parameters = {span.name: span.of(self.rows) for span in self.spans}
         by_name = {span.name: span for span in self.spans}
         # A sub-network's parameters lie side by side.
         self.clipped = [
@@ -107,8 +102,8 @@ class Fleet:
     def _tie(self, network: Network, number: int) -> None:
         """Make a network's tensors views of the fleet's."""
         for name, parameter in network.named_parameters():
-            if name in self.leaves:
-                parameter.data = self.leaves[name].detach()[number]
+            if name in self.parameters:
+                parameter.data = self.parameters[name][number]
         for name, buffers in self.buffers.items():
             module, _, leaf = name.rpartition(".")
             network.get_submodule(module)._buffers[leaf] = buffers[number]
@@ -127,18 +122,22 @@ class Fleet:
         some = (
             None if len(places) == len(self.rows) else torch.tensor(places, device=self.rows.device)
         )
-        parameters = {n: p if some is None else p[some] for n, p in self.leaves.items()}
+        parameters = {
+            name: (p.detach() if some is None else p[some]).requires_grad_()
+            for name, p in self.parameters.items()
+        }
         buffers = {n: b if some is None else b[some] for n, b in self.buffers.items()}
         inputs = self._inputs(batches, parameters)
-        self.gradient.zero_()
         with of_members([self.generators[place] for place in places]):
             terms = torch.vmap(self._loss)(parameters, buffers, inputs)
-        torch.stack(list(terms.values())).sum().backward()
+        total = torch.stack(list(terms.values())).sum()
+        found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
         if some is not None:
             for name, buffer in buffers.items():
                 self.buffers[name][some] = buffer
         with torch.no_grad():
-            self._update(slice(None) if some is None else some, lr)
+            gradient = torch.cat([g.reshape(len(places), -1) for g in found], 1)
+            self._update(gradient, slice(None) if some is None else some, lr)
         return {name: term.detach() for name, term in terms.items()}
 
     def _inputs(self, batches: Sequence[Batch], parameters: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -207,10 +206,9 @@ class Fleet:
         found: dict[str, Tensor] = functional_call(self.door, tensors, (batch,))
         return found
 
-    def _update(self, some: slice | Tensor, lr: float) -> None:
-        """Clip each sub-network's gradient, and take Adam's step, for some of the networks."""
+    def _update(self, gradient: Tensor, some: slice | Tensor, lr: float) -> None:
+        """Clip each sub-network's part of (n, P) gradients, and take Adam's step, for some."""
         training = self.stage.training
-        gradient = self.gradient[some]
         for first, end in self.clipped:
             part = gradient[:, first:end]
             norm = part.norm(dim=1, keepdim=True)
@@ -218,12 +216,14 @@ class Fleet:
         one, two = training.betas
         self.steps[some] += 1
         steps = self.steps[some].double()
-        mean = self.mean[some].lerp(gradient, 1 - one)
-        square = self.square[some] * two + gradient * gradient * (1 - two)
-        self.mean[some], self.square[some] = mean, square
+        mean, square = self.mean[some], self.square[some]
+        mean.lerp_(gradient, 1 - one)
+        square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
         size = (lr / (1 - one**steps)).to(gradient.dtype)
         scale = (1 - two**steps).sqrt().to(gradient.dtype)
         self.rows[some] -= size * mean / (square.sqrt() / scale + _EPSILON)
+        if isinstance(some, Tensor):
+            self.mean[some], self.square[some] = mean, square
 
 
 def _encoders(network: Network) -> Iterator[Encoder]:
