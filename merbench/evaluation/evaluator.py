@@ -140,7 +140,9 @@ class GridEvaluator:
         """Return (k n, M) what is told under k conditions, one after the other."""
         rows = [[int(seen.state) for seen in shown] for shown in inputs]
         told = torch.tensor(rows, dtype=torch.int8, device=self._device)[:, None]
-        return torch.where(self.part.available, told, State.ABSENT).to(torch.int8).flatten(0, 1)
+        return (
+            torch.where(self.part.available, told, int(State.ABSENT)).to(torch.int8).flatten(0, 1)
+        )
 
     def evaluate(
         self, method: Method, predictor: EncodeFuse | BlackBox, key: tuple[seeds.Part, ...] = ()

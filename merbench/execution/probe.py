@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -101,5 +102,5 @@ def _cell_seconds(cell: CellTask, fold: PreparedFold) -> float:
     some = torch.arange(0, len(fold.evaluator.part), _TEST_SHARE)
     part = fold.evaluator.part.select(some.to(fold.train.labels.device))
     evaluator = dataclasses.replace(fold.evaluator, part=part)
-    evaluating = _timed(lambda: [None for _ in evaluator.blocks(cell.method, predictor)])
+    evaluating = _timed(lambda: deque(evaluator.blocks(cell.method, predictor), maxlen=0))
     return training + _TEST_SHARE * evaluating

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections import Counter
 from dataclasses import replace
@@ -109,7 +108,6 @@ def most_held(under: GridEvaluator, monkeypatch: pytest.MonkeyPatch, world: Worl
 
     def counting(*arguments):
         nonlocal most
-        gc.collect()
         most = max(most, sum(each() is not None for each in made))
         return fuse_rows(*arguments)
 
