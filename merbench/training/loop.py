@@ -206,7 +206,7 @@ def _class_weights(training: StageTraining, labels: Tensor, classes: int) -> Ten
     """Return (C,) n / (C n_c) over the classes there are, 0 for the others; None where off."""
     if training.class_weights == "off":
         return None
-    counts = torch.bincount(labels, minlength=classes).float()
+    counts = torch.bincount(labels, minlength=classes).to(torch.get_default_dtype())
     there = counts > 0
     return torch.where(there, len(labels) / (there.sum() * counts.clamp(min=1)), 0.0)
 

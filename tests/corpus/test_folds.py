@@ -1,3 +1,5 @@
+"""Folds by speaker, session and group: who is in which part."""
+
 import dataclasses
 import itertools
 import random
@@ -7,43 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merbench.corpus.corpus import PredefinedFold
 from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corruption.donors import reserved_donors
 from merbench.errors import CorpusError
 from tests.corpora import make_corpus
-
-PARTS = ("train", "valid", "test")
-
-
-def grouped(**columns):
-    """A corpus with these speakers, sessions or dialogues, one for each utterance."""
-    n = len(next(iter(columns.values())))
-    none = dict.fromkeys(("speakers", "sessions", "dialogues"))
-    filled = {name: np.array(list(map(str, column))) for name, column in columns.items()}
-    return dataclasses.replace(make_corpus(n), **{**none, **filled})
-
-
-def iemocap_like():
-    """Ten speakers in five sessions of two; every dialogue holds both."""
-    return make_corpus(300, speakers=10, classes=4)
-
-
-def folds_of(corpus, **config):
-    return make_folds(corpus, FoldsConfig(**config))
-
-
-def members(corpus, fold, part, grouping):
-    return set(corpus.groups[grouping][getattr(fold, part)].tolist())
-
-
-def assert_well_formed(corpus, folds):
-    for fold in folds:
-        parts = [getattr(fold, part).tolist() for part in PARTS]
-        assert all(part == sorted(set(part)) and len(part) >= 2 for part in parts)
-        everyone = list(itertools.chain(*parts))
-        assert len(everyone) == len(set(everyone))
-        assert set(everyone) <= set(range(len(corpus)))
+from tests.corpus.fold_corpora import (
+    PARTS,
+    assert_well_formed,
+    folds_of,
+    grouped,
+    iemocap_like,
+    members,
+)
 
 
 def test_mmin_has_ten_folds_that_validate_on_the_test_speakers_partner():
@@ -247,169 +224,3 @@ def test_the_key_of_a_fold_changes_with_any_part():
     }
     assert len(keys) == 6
     assert dataclasses.replace(fold, warnings=("said",)).key == fold.key
-
-
-def predefined(corpus, train, valid, test, name="official"):
-    parts = (np.array(sorted(part), np.int64) for part in (train, valid, test))
-    return dataclasses.replace(corpus, predefined=(PredefinedFold(name, *parts),))
-
-
-def test_predefined_parts_are_taken_as_they_are_even_where_they_share_speakers():
-    corpus = predefined(iemocap_like(), range(200), range(200, 250), range(250, 300))
-    (fold,) = folds_of(corpus, scheme="predefined")
-    assert fold.name == "official"
-    assert [len(getattr(fold, part)) for part in PARTS] == [200, 50, 50]
-    assert fold.overlap["train/test speaker"] == 10
-
-
-@pytest.mark.parametrize("grouping", ["speakers", "dialogues", None])
-def test_a_missing_validation_part_is_a_tenth_of_the_training_groups(grouping):
-    names = np.repeat(np.arange(40), 5)
-    corpus = grouped(**{grouping or "speakers": names})
-    if grouping is None:
-        corpus = dataclasses.replace(corpus, speakers=None)
-    corpus = predefined(corpus, range(160), [], range(160, 200))
-    (fold,) = folds_of(corpus, scheme="predefined")
-    assert_well_formed(corpus, [fold])
-    assert len(fold.valid) == (16 if grouping is None else 20)
-    assert len(fold.train) + len(fold.valid) == 160
-    assert fold.test.tolist() == list(range(160, 200))
-    if grouping:
-        assert not set(names[fold.train]) & set(names[fold.valid])
-    (again,) = folds_of(corpus, scheme="predefined")
-    assert again.key == fold.key
-
-
-def test_the_hold_out_takes_the_speakers_where_dialogues_are_known_too():
-    corpus = predefined(make_corpus(200, speakers=20), range(160), [], range(160, 200))
-    (fold,) = folds_of(corpus, scheme="predefined")
-    assert fold.overlap["train/valid speaker"] == 0
-
-
-@pytest.mark.parametrize("small", ["x", "y"])
-def test_the_hold_out_never_takes_every_group(small):
-    # Whichever of two groups comes first, and small as it may be, the other one trains.
-    big = "y" if small == "x" else "x"
-    corpus = grouped(speakers=[small] * 2 + [big] * 38 + ["z"] * 10)
-    corpus = predefined(corpus, range(40), [], range(40, 50))
-    (fold,) = folds_of(corpus, scheme="predefined")
-    assert {len(fold.train), len(fold.valid)} == {2, 38}
-
-
-def test_a_part_that_lacks_a_class_is_warned_about_by_name():
-    corpus = make_corpus(30, speakers=None, classes=3)
-    corpus = dataclasses.replace(corpus, labels=np.array([0] * 10 + [1] * 10 + [0, 1, 2, 2, 2] * 2))
-    corpus = predefined(corpus, [*range(15), 22, 23], range(15, 20), range(20, 22))
-    (fold,) = folds_of(corpus, scheme="predefined")
-    assert fold.warnings == (
-        "fold official: the valid part has no c0, c2",
-        "fold official: the test part has no c2",
-    )
-
-
-def test_complete_parts_give_no_warning():
-    assert all(not fold.warnings for fold in folds_of(iemocap_like(), scheme="session"))
-
-
-REFUSALS = {
-    "no speakers": (
-        grouped(dialogues="abc" * 4),
-        {"scheme": "speaker"},
-        r"'speaker' needs a speaker .* 'small' has none; known: dialogue, utterance",
-    ),
-    "no sessions": (grouped(speakers="abc" * 4), {"scheme": "session"}, "needs a session"),
-    "no dialogues": (
-        grouped(speakers="abc" * 4),
-        {"scheme": "group_kfold", "n": 3, "by": "dialogue"},
-        "needs a dialogue",
-    ),
-    "two speakers": (
-        grouped(speakers="ab" * 4),
-        {"scheme": "speaker"},
-        "at least 3 speakers.*has 2",
-    ),
-    "two sessions": (
-        grouped(sessions="ab" * 4),
-        {"scheme": "session"},
-        "at least 3 sessions.*has 2",
-    ),
-    "more folds than groups": (
-        grouped(speakers="abcd" * 4),
-        {"scheme": "group_kfold", "n": 5},
-        "5 folds by speaker need at least 5 speakers, corpus 'small' has 4",
-    ),
-    "limit beyond the folds": (
-        grouped(speakers="abcd" * 4),
-        {"scheme": "speaker", "limit": 5},
-        "folds.limit is 5, but corpus 'small' has 4 folds under scheme 'speaker'",
-    ),
-    "n without group_kfold": (
-        grouped(speakers="abcd" * 4),
-        {"scheme": "speaker", "n": 4},
-        "folds.n belongs to group_kfold, not to scheme 'speaker'",
-    ),
-    "by without group_kfold": (
-        grouped(speakers="abcd" * 4),
-        {"scheme": "speaker", "by": "speaker"},
-        "folds.by belongs to group_kfold",
-    ),
-    "validation without speakers": (
-        grouped(sessions="abcd" * 4),
-        {"scheme": "session", "validation": "training_sessions"},
-        "belongs to scheme 'speaker'",
-    ),
-    "training_sessions without sessions": (
-        grouped(speakers="abcd" * 4),
-        {"scheme": "speaker", "validation": "training_sessions"},
-        "needs sessions",
-    ),
-    "nobody left to train on": (
-        grouped(speakers="a" * 90 + "bc"),
-        {"scheme": "speaker"},
-        "no speaker is left to train on when 'a' is tested",
-    ),
-    "no predefined folds": (
-        grouped(speakers="abcd" * 4),
-        {"scheme": "predefined"},
-        "brings no folds of its own; valid schemes for it: speaker, group_kfold",
-    ),
-    "one utterance in a part": (
-        grouped(speakers="abcdbcd"),
-        {"scheme": "speaker"},
-        "the test part of fold 'a' has 1 utterances",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSALS)
-def test_a_scheme_that_the_corpus_cannot_carry_is_refused_with_the_reason(case):
-    corpus, config, message = REFUSALS[case]
-    with pytest.raises(CorpusError, match=message):
-        folds_of(corpus, **config)
-
-
-@pytest.mark.parametrize(
-    ("train", "valid", "test", "message"),
-    [
-        ([], range(5), range(5, 24), "fold 'official' of corpus 'small' has none; use group_kfold"),
-        (range(12), range(12, 24), [], "fold 'official' .* has no test part"),
-        (
-            range(12),
-            range(10, 20),
-            range(20, 24),
-            "2 utterances in both train and valid, first 'u010'",
-        ),
-        (range(12), range(12, 20), [3, 22], "1 utterances in both train and test, first 'u003'"),
-        ([0, 4, 8], [], range(12, 24), "no validation part and only one speaker to train on"),
-    ],
-)
-def test_predefined_folds_that_do_not_hold_water_are_refused(train, valid, test, message):
-    corpus = predefined(make_corpus(24), train, valid, test)
-    with pytest.raises(CorpusError, match=message):
-        folds_of(corpus, scheme="predefined")
-
-
-def test_reserved_donors_that_empty_a_part_are_refused():
-    corpus = grouped(speakers="abc" * 4)
-    with pytest.raises(CorpusError, match="the test part of fold 'a' has 1 utterances"):
-        make_folds(corpus, FoldsConfig(), np.array([0, 3, 6]))

@@ -146,31 +146,39 @@ def test_cells_keep_what_their_features_were_normalised_by(tiny_run, corpus):
             assert mean.dtype == sd.dtype == np.float64
 
 
-def test_a_modality_that_the_corpus_lacks_is_absent_and_said(merbench, tiny_run, corpus):
-    write_corpus(
-        dataclasses.replace(corpus, modalities=corpus.modalities[1:]),
-        merbench.folder / "less", "table",
-    )  # fmt: skip
-    write_corpus(corpus, merbench.folder / "same", "table")
+def without_audio(corpus):
+    return corpus.modalities[1:]
+
+
+def with_a_stranger(corpus):
+    return (dataclasses.replace(corpus.modalities[0], name="vision"), *corpus.modalities[::-1])
+
+
+@pytest.mark.parametrize(
+    ("modalities", "pattern", "words"),
+    [
+        (
+            without_audio,
+            "visual+text",
+            ["note: the corpus has no modality 'audio': absent for every utterance"],
+        ),
+        (
+            with_a_stranger,
+            "audio+visual+text",
+            ["note: modality 'vision' is ignored", "did you mean 'visual'?"],
+        ),
+    ],
+)
+def test_a_corpus_of_other_modalities_is_predicted_by_those_that_the_method_knows(
+    merbench, tiny_run, corpus, same, modalities, pattern, words
+):
+    other = dataclasses.replace(corpus, modalities=modalities(corpus))
+    write_corpus(other, merbench.folder / "other", "table")
     arguments = ["predict", tiny_run, "--method", "zero_fill", "--corpus"]
-    said = merbench(*arguments, "table:less")
-    assert "note: the corpus has no modality 'audio': absent for every utterance" in said.err
-    alike = predicted(merbench(*arguments, SAME, "--pattern", "visual+text"))
+    said = merbench(*arguments, "table:other")
+    assert [word for word in words if word not in said.err] == []
+    alike = predicted(merbench(*arguments, same, "--pattern", pattern))
     pd.testing.assert_frame_equal(predicted(said)[P], alike[P])
-
-
-def test_a_modality_that_the_method_does_not_know_is_ignored_and_said(merbench, tiny_run, corpus):
-    more = dataclasses.replace(corpus.modalities[0], name="vision")
-    write_corpus(
-        dataclasses.replace(corpus, modalities=(more, *corpus.modalities[::-1])),
-        merbench.folder / "more", "table",
-    )  # fmt: skip
-    write_corpus(corpus, merbench.folder / "same", "table")
-    arguments = ["predict", tiny_run, "--method", "logreg", "--corpus"]
-    said = merbench(*arguments, "table:more")
-    assert "note: modality 'vision' is ignored" in said.err
-    assert "did you mean 'visual'?" in said.err
-    pd.testing.assert_frame_equal(predicted(said)[P], predicted(merbench(*arguments, SAME))[P])
 
 
 def test_settings_of_the_reader_make_a_corpus_readable(merbench, tiny_run, corpus):
@@ -227,11 +235,6 @@ def test_fewer_classes_than_the_method_knows_are_scored(merbench, tiny_run, corp
     right = (table["prediction"] == table["label"]).groupby(table["label"]).mean()
     assert set(right.index) == {"sad", "angry"}
     assert json.loads(said.out)["scores"]["ua"] == pytest.approx(right.mean())
-
-
-def spoilt(corpus, **changes):
-    audio = dataclasses.replace(corpus.modalities[0], **changes)
-    return dataclasses.replace(corpus, modalities=(audio, *corpus.modalities[1:]))
 
 
 WRONG = {

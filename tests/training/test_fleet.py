@@ -87,7 +87,11 @@ def assert_same(one: TrainedStage | CellError, other: TrainedStage | CellError) 
     assert len(one.curve) == len(other.curve)
     for mine, theirs in zip(one.curve, other.curve, strict=True):
         assert mine.terms == pytest.approx(theirs.terms, rel=TOLERANCE, abs=TOLERANCE)
-        assert (mine.lr, mine.complete, mine.partial) == (theirs.lr, theirs.complete, theirs.partial)
+        assert (mine.lr, mine.complete, mine.partial) == (
+            theirs.lr,
+            theirs.complete,
+            theirs.partial,
+        )
     for criterion, weights in one.weights.items():
         torch.testing.assert_close(
             weights, other.weights[criterion], rtol=TOLERANCE, atol=TOLERANCE
