@@ -73,9 +73,16 @@ class Ragged:
         frames += torch.arange(len(frames), device=frames.device)
         return Ragged(self.values[frames], lengths)
 
+    def fills(self, length: int) -> bool:
+        """Say whether every sequence has so many frames, if none has more."""
+        return len(self.values) == len(self) * length
+
     def padded(self, at_least: int = 1) -> Padded:
         """Return the sequences padded with zeros to the longest, and to `at_least` frames."""
         longest = max(at_least, int(self.lengths.max())) if len(self) else at_least
+        if self.fills(longest):
+            mask = torch.ones(len(self), longest, dtype=torch.bool, device=self.lengths.device)
+            return Padded(self.values.view(len(self), longest, self.width), mask)
         flat = self.values.new_zeros(len(self) * longest, self.width)
         flat[self.row * longest + self.position] = self.values
         steps = torch.arange(longest, device=self.lengths.device)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
@@ -15,7 +19,7 @@ from merbench.methods.parts.encoders import (
     LstmEncoder,
     TextCnnEncoder,
     VectorEncoder,
-    similar_lengths,
+    runs_of,
 )
 from tests.methods.world import ragged
 
@@ -102,15 +106,19 @@ def test_a_vector_modality_with_several_frames_is_refused() -> None:
         VectorEncoder(6)(observed)
 
 
-@pytest.mark.parametrize(
-    "lengths", [[5], [9] * 40, list(range(100, 0, -1)), [80] * 3 + [10] * 9 + [1] * 30]
-)
-def test_runs_of_similar_length_cover_all_and_waste_little(lengths) -> None:
-    runs = similar_lengths(lengths, 8)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(0, 9))
+def test_runs_of_similar_length_cost_as_little_as_any(lengths, overhead) -> None:
+    lengths.sort(reverse=True)
+    runs = runs_of(lengths, overhead)
     assert [x for run in runs for x in lengths[run]] == lengths
-    for run in runs:
-        # A run is either of similar lengths or so short that padding it is cheap.
-        assert len(lengths[run]) <= 8 or lengths[run][8:][-1] >= 0.75 * lengths[run][0]
+
+    def cost(cuts: tuple[int, ...]) -> int:
+        edges = [0, *cuts, len(lengths)]
+        return sum(lengths[a] * (b - a + overhead) for a, b in itertools.pairwise(edges))
+
+    inside = range(1, len(lengths))
+    every = [c for k in range(len(lengths)) for c in itertools.combinations(inside, k)]
+    assert cost(tuple(run.start for run in runs[1:])) == min(map(cost, every))
 
 
 def test_modalities_may_have_any_name() -> None:
