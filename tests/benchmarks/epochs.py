@@ -34,6 +34,13 @@ def measure_epochs(fold: PreparedFold, rounds: int) -> dict[str, Any]:
         label: _stage(label, trained, number, fold, rounds)
         for label, trained, number in each_stage(fold)
     }
+    # A busy neighbour hurts a product on all cores more than an epoch, and then the plain loop
+    # looks too fast: what the machine can do is the best product of all stages.
+    peak = max(max(record["gemm_peak_gflops"]["all"]) for record in stages.values())
+    for label, record in stages.items():
+        record["straw_man"] = _against_released(
+            label, fold, peak, record["plain_train"], record["plain_evaluate"]
+        )
     return {"stages": stages, "protocol": _protocol(stages)}
 
 
@@ -80,7 +87,6 @@ def _stage(
             "ours_gflops": needs.epoch / ours,
             "plain_gflops": does.epoch / usual,
         },
-        "straw_man": _against_released(label, fold, peak, training, evaluating),
     }
 
 
@@ -98,6 +104,7 @@ def _against_released(
     expected = (train_seconds * of_train + evaluate_seconds * of_rest) * scale
     ratio = (training + evaluating) / expected
     return {
+        "gemm_peak_gflops": peak,
         "released_scaled": expected,
         "ratio": ratio,
         "train_ratio": training / (train_seconds * of_train * scale),

@@ -49,6 +49,7 @@ ATOL = 1e-9
 RTOL = 1e-9  # of loss terms, which go from 0.1 to 5e6
 DEPTH = 2  # layers of NMER's Transformer
 LATENT = {"beta": 0.5, "warm_up": 0.5}
+# method, which of its stages, its plain form, settings of that
 STAGES: dict[str, tuple[str, int, type[PlainMethod], dict[str, Any]]] = {
     "mmin 1": ("mmin", 0, PlainFusion, {}),
     "mmin 2": ("mmin", 1, PlainMmin, {}),
