@@ -18,7 +18,8 @@ def kind(task: Task) -> str:
     return f"cell {task.label}" if isinstance(task, CellTask) else f"stage {task.stage.digest}"
 
 
-def _guess(task: Task) -> float:
+def guess(task: Task) -> float:
+    """Return the seconds a task may take, from its size alone."""
     n = len(task.fold.train)
     if isinstance(task, StageTask):
         return _GUESS * n * task.stage.training.total_epochs
@@ -41,7 +42,7 @@ class Costs:
         known = self.measured.get(kind(task))
         if known:
             return sum(known) / len(known)
-        return _guess(task)
+        return guess(task)
 
     def knows(self, task: Task) -> bool:
         """Say whether a task of this kind was ever measured."""

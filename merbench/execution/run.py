@@ -12,6 +12,7 @@ from typing import Protocol as Interface
 
 from merbench.errors import ConfigError
 from merbench.execution import provenance
+from merbench.execution.cost import guess
 from merbench.execution.identity import identity_of
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.protocol import Protocol
@@ -193,8 +194,11 @@ class _Run:
     def _work(self, tasks: Sequence[Task], protocol: Protocol) -> None:
         by_folder = {task.folder: task for task in tasks}
         order = {fold.name: n for n, fold in enumerate(self.plan.folds)}
-        # Tasks of a division follow each other, so that a worker prepares it once.
-        queue = sorted(tasks, key=lambda t: (order[t.fold.name], t.division.missing_rate))
+        # Tasks of a division follow each other, so that a worker prepares it once; long ones come
+        # first, so that no worker ends long after the others.
+        queue = sorted(
+            tasks, key=lambda t: (order[t.fold.name], t.division.missing_rate, -guess(t))
+        )
         # Closed at once where the run is interrupted: closing is what stops the workers.
         with closing(outcomes(queue, self.jobs, protocol, self.store)) as ended:
             for outcome in ended:

@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
     "command": on_flag("rnu quick", "no command 'rnu'", "did you mean 'run'"),
     "suite": on_flag("run quik", "no suite file 'quik'", "did you mean 'quick'"),
     "methods flag": on_flag("run quick --methods nmr", "--methods", "mean 'nmer'"),
-    "folds flag": on_flag("run quick --folds 9", "--folds: no fold '9'", "valid: 1, 2"),
+    "folds flag": on_flag("run quick --folds 9", "--folds: no fold '9'", "valid: 1"),
     "seeds flag": on_flag("run quick --seeds one", "--seeds: found 'one'", "whole numbers"),
     "device flag": on_flag("run quick --device cuda:7", "--device cuda:7: not here", "cpu"),
     "corpus flag": on_flag("run quick --corpus tabel:x", "no reader 'tabel'", "mean 'table'"),
