@@ -15,6 +15,8 @@ from merbench.methods.base import EncodeFuse
 # busy, few enough to bound memory. A rule and no measurement, since results depend on it in their
 # last digits.
 _FRAMES = {"cpu": 16384, "cuda": 262144}
+# Features that these frames have at most: wide frames come fewer at a time.
+_FEATURES = {"cpu": 2**22, "cuda": 2**28}
 
 
 def frames_at_once(device: torch.device) -> int:
@@ -39,7 +41,9 @@ def embed_together(
     sequences = inputs[0] if len(inputs) == 1 else Ragged.concatenate([*inputs])
     order = sequences.lengths.argsort(stable=True)
     chunks: list[Tensor] = []
-    for rows in _chunks(sequences.lengths[order], frames_at_once(order.device)):
+    features = _FEATURES.get(order.device.type, _FEATURES["cpu"])
+    frames = min(frames_at_once(order.device), features // sequences.width)
+    for rows in _chunks(sequences.lengths[order], frames):
         some = sequences.take(order[rows])
         everyone = torch.arange(len(some), device=order.device)
         states = torch.full_like(everyone, state, dtype=torch.int8)

@@ -12,9 +12,10 @@ import torch
 from merbench import seeds
 from merbench.errors import CellError
 from merbench.execution.cost import Costs
+from merbench.execution.memory import peak_memory
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
-from merbench.execution.tasks import cpu_threads, fit_black_box, peak_memory
+from merbench.execution.tasks import cpu_threads, fit_black_box
 from merbench.methods.base import BlackBox, EncodeFuse, Network, Stage
 from merbench.training.config import StageTraining
 from merbench.training.loop import TrainingData, train_stage, usable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import resource
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from merbench.corpus.normalise import Normaliser
 from merbench.errors import MerbenchError
 from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
+from merbench.execution.memory import give_back, peak_memory
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
 from merbench.execution.protocol import Protocol
@@ -64,6 +64,7 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
             torch.cuda.reset_peak_memory_stats(protocol.device)
         started = time.perf_counter()
         trained = train_together(tasks, protocol, store)
+        give_back()
         share = (time.perf_counter() - started) / len(tasks)
         return [_end(task, trained.get(task.folder), share, protocol, store) for task in tasks]
 
@@ -270,10 +271,3 @@ def _of_network(
         trainable_parameters(network),
         records,
     )
-
-
-def peak_memory(device: str) -> int:
-    """Return bytes: of the device where it is a GPU, else the most this process ever held."""
-    if device.startswith("cuda"):
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
