@@ -78,6 +78,7 @@ def test_an_unknown_section_is_named_with_those_that_there_are(tmp_path) -> None
     )
 
 
+@pytest.mark.slow
 def test_the_gpu_script_runs_on_a_cpu_and_says_what_it_left_out(tmp_path, one_method) -> None:
     out = tmp_path / "gpu.json"
     run(gpu.main, "--out", out, "--device", "cpu")
@@ -87,7 +88,25 @@ def test_the_gpu_script_runs_on_a_cpu_and_says_what_it_left_out(tmp_path, one_me
     assert record["ours"]["mmin"]["train_peak_memory"] > 0
     assert set(record["plain"]) == {"mmin stage 1", "mmin stage 2"}
     assert record["skipped_for_time"] == []
-    assert "why" in record["fleets"]
+    assert set(record["fleets"]) == {"mmin stage 1", "mmin stage 2"}
+    for stage in record["fleets"].values():
+        ratio = 3 * stage["1"]["median"] / stage["3"]["median"]
+        assert stage["3"]["times_faster_than_alone"] == pytest.approx(ratio)
+    same = record["same_tables"]
+    # The CPU twice, alone and in fleets: what differs is rounding.
+    assert same["largest_difference"] < 0.02
+    assert same["conditions"] == 7 + 2 * 13
+    assert same["share_within_two_errors"] == 1
+    protocol = record["protocol"]
+    assert protocol["methods"] == ["modality_dropout", "discard", "mmin", "if_mmin", "nmer"]
+    assert protocol["cells"] == {"done": 10, "planned": 10, "full": 150}
+    assert protocol["failures"] == []
+    assert protocol["form"] == "fleet of 30"
+    assert protocol["conditions"] == 7 + 6 * 13
+    extrapolated = protocol["extrapolated"]
+    assert extrapolated["cells_multiplied_by"] == 15
+    assert extrapolated["seconds"] > 15 * protocol["seconds"]
+    assert extrapolated["of_it_epochs_not_run"] > 0
 
 
 def test_what_does_not_fit_into_the_budget_is_skipped_and_named() -> None:
