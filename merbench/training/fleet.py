@@ -104,6 +104,7 @@ class Fleet:
         self.rows = torch.stack([_row(network, self.spans) for network in networks])
         self.mean, self.square = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
         self.steps = torch.zeros(len(networks), 1, device=self.rows.device)
+        self.places = torch.arange(len(networks), device=self.rows.device)
         self.parameters = {span.name: span.of(self.rows) for span in self.spans}
         by_name = {span.name: span for span in self.spans}
         # A sub-network's parameters lie side by side.
@@ -174,9 +175,11 @@ class Fleet:
         features: dict[str, Tensor] = {}
         for name in self.shape.names:
             seen = [batch.observed[name] for batch in batches]
-            rows = torch.stack([observed.rows for observed in seen])[..., None]
+            rows = torch.stack([observed.rows for observed in seen])
             for slot, bodies in self._read(name, [o.sequences for o in seen], parameters).items():
-                features[slot] = bodies.gather(1, rows.expand(-1, -1, bodies.shape[2]))
+                # Many rows may read one sequence. The gradient of `gather` would add up theirs in
+                # any order on a GPU, that of an index does so in one.
+                features[slot] = bodies[self.places[: len(seen), None], rows]
         first = batches[0]
         weights = [b.class_weights for b in batches if b.class_weights is not None]
         progress = torch.tensor([b.progress for b in batches], dtype=self.rows.dtype)

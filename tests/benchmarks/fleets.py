@@ -10,7 +10,6 @@ from typing import Any
 from merbench.execution.prepare import PreparedFold
 from merbench.training.loop import Member, TrainedStage, train_members
 from tests.benchmarks.ours import OurEpoch, Trained
-from tests.benchmarks.timing import Timed
 
 MEMBERS = (8, 30)
 ONE_FOLD = "members share a fold and differ in their seed; an epoch includes its validation"
@@ -43,30 +42,26 @@ def train_fleet(
 
 
 def measure_fleet(
-    trained: Trained, number: int, fold: PreparedFold, sizes: Sequence[int], rounds: int
+    trained: Trained, number: int, fold: PreparedFold, sizes: Sequence[int], alone: float
 ) -> dict[str, Any]:
-    """Measure an epoch of one network alone and of fleets, the first try of each left out.
+    """Measure the second epoch of fleets: the first takes memory and chooses kernels.
 
     Args:
         trained: the method.
         number: of the stage.
         fold: that all members train on.
         sizes: members of each fleet.
-        rounds: how often each is measured.
+        alone: seconds of an epoch of one network alone.
 
     Returns:
         For each fleet, what as many epochs of one network alone take over what its epoch takes.
     """
-    found: dict[str, Any] = {"what": ONE_FOLD}
-    for members in (1, *sizes):
-        train_fleet(trained, number, fold, members)
-        each = [train_fleet(trained, number, fold, members) for _ in range(rounds)]
-        epoch = Timed(tuple(one.epoch for one in each))
+    found: dict[str, Any] = {"what": ONE_FOLD, "alone": alone}
+    for members in sizes:
+        took = train_fleet(trained, number, fold, members, epochs=2)
         found[str(members)] = {
-            **epoch.record(),
-            "once": Timed(tuple(one.once for one in each)).median,
+            "epoch": took.epoch,
+            "once": took.once,
+            "times_faster_than_alone": members * alone / took.epoch,
         }
-        if members > 1:
-            alone = found["1"]["median"]
-            found[str(members)]["times_faster_than_alone"] = members * alone / epoch.median
     return found

@@ -133,8 +133,10 @@ def _whole(
     cells: Sequence[dict[str, Any]],
     stages: Sequence[dict[str, Any]],
     run: float,
-) -> dict[str, Any]:
-    """Add the epochs and conditions that were left out, then the cells."""
+) -> dict[str, Any] | None:
+    """Add the epochs and conditions that were left out, then the cells; None where no cell was done."""
+    if not cells:
+        return None
     published = {
         stage: settings.total_epochs
         for name in METHODS
@@ -148,7 +150,7 @@ def _whole(
     evaluated = sum(cell["seconds"]["evaluate"] for cell in cells)
     noised = (conditions - PATTERNS) * len(SEVERITIES) // extent.severities
     more = (PATTERNS + noised) / conditions - 1
-    scale = CELLS / len(cells) if cells else float("nan")
+    scale = CELLS / len(cells)
     return {
         "seconds": (run + epochs + evaluated * more) * scale,
         "of_it_epochs_not_run": epochs * scale,
