@@ -40,24 +40,23 @@ def embed_together(
     """
     sequences = inputs[0] if len(inputs) == 1 else Ragged.concatenate([*inputs])
     order = sequences.lengths.argsort(stable=True)
-    chunks: list[Tensor] = []
+    parts: list[Tensor] = []
     features = _FEATURES.get(order.device.type, _FEATURES["cpu"])
     frames = min(frames_at_once(order.device), features // sequences.width)
-    for rows in _chunks(sequences.lengths[order], frames):
+    for rows in chunks_of(sequences.lengths[order].tolist(), frames):
         some = sequences.take(order[rows])
         everyone = torch.arange(len(some), device=order.device)
         states = torch.full_like(everyone, state, dtype=torch.int8)
-        chunks.append(predictor.encode(modality, ObservedModality(some, everyone, states)))
-    joined, places = torch.cat(chunks), order.argsort()
+        parts.append(predictor.encode(modality, ObservedModality(some, everyone, states)))
+    joined, places = torch.cat(parts), order.argsort()
     return [joined[rows] for rows in places.split([len(each) for each in inputs])]
 
 
-def _chunks(lengths: Tensor, frames: int) -> Sequence[slice]:
+def chunks_of(lengths: Sequence[int], frames: int) -> Sequence[slice]:
     """Cut increasing lengths into runs whose padded size stays within the limit."""
     found, first = [], 0
-    listed = lengths.tolist()
-    for position in range(1, len(listed) + 1):
-        full = position == len(listed) or listed[position] * (position + 1 - first) > frames
+    for position in range(1, len(lengths) + 1):
+        full = position == len(lengths) or lengths[position] * (position + 1 - first) > frames
         if full:
             found.append(slice(first, position))
             first = position
@@ -92,13 +91,14 @@ def embed_inputs(
     if bool(available.all()):
         return embed_together(predictor, modality, inputs, state)
     rows = available.nonzero().squeeze(1)
-    found = [absent.expand(len(available), -1).clone() for _ in inputs]
-    if len(rows):
-        there = [sequences.take(rows) for sequences in inputs]
-        embedded = embed_together(predictor, modality, there, state)
-        for out, embeddings in zip(found, embedded, strict=True):
-            out[rows] = embeddings
-    return found
+    everywhere = absent.expand(len(available), -1)
+    if not len(rows):
+        return [everywhere for _ in inputs]
+    there = [sequences.take(rows) for sequences in inputs]
+    return [
+        everywhere.index_copy(0, rows, embeddings)
+        for embeddings in embed_together(predictor, modality, there, state)
+    ]
 
 
 def embed_available(

@@ -32,7 +32,7 @@ _ON_GPU, _ON_CPU = 32, 1
 def fleet_size(wanted: int | Literal["auto"], device: str) -> int:
     """Return how many networks of one stage train at once: a static rule of the kind of device.
 
-    docs/performance.md has the measurements behind it.
+    `python -m tests.benchmarks.gpu` measures what it is worth on a GPU.
     """
     if wanted != "auto":
         return wanted

@@ -70,14 +70,21 @@ _prepared: dict[str, PreparedFold] = {}
 def prepare(protocol: Protocol, division: Division) -> PreparedFold:
     """Return a fold ready to train and evaluate on.
 
-    A process remembers the last one, and as many as a fleet may train on at once.
+    A process remembers those it used last, as many as a fleet may train on at once.
     """
     key = f"{protocol.token} {division.key}"
-    if key not in _prepared:
+    fold = _prepared.pop(key, None)
+    if fold is None:
         while len(_prepared) >= protocol.fleet:
             del _prepared[next(iter(_prepared))]
-        _prepared[key] = _prepare(protocol, division)
-    return _prepared[key]
+        fold = _prepare(protocol, division)
+    _prepared[key] = fold
+    return fold
+
+
+def forget_prepared() -> None:
+    """Give back what prepared folds hold of the device's memory."""
+    _prepared.clear()
 
 
 def _prepare(protocol: Protocol, division: Division) -> PreparedFold:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 from merbench import seeds
 from merbench.errors import CellError
 from merbench.execution.plan import CellTask, StageTask
-from merbench.execution.prepare import prepare
+from merbench.execution.prepare import forget_prepared, prepare
 from merbench.execution.protocol import Protocol
-from merbench.features.part import CorpusShape
 from merbench.methods.base import Selection, Stage
 from merbench.store.store import Store
 from merbench.training.loop import (
@@ -28,8 +28,44 @@ from merbench.training.loop import (
 Task = StageTask | CellTask
 Trained = dict[str, TrainedStage | Exception]
 
-# Stages that a fleet has trained, for the fleets they teach: they do not leave the device.
-_resident: dict[str, dict[Selection, Weights]] = {}
+
+class Resident:
+    """Stages that fleets have trained, for the fleets they teach: they do not leave the device.
+
+    Those of one run, the last ones up to a limit; all of them lie in the store as well.
+
+    Args:
+        limit: bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._root: Path | None = None
+        self._stages: dict[str, dict[Selection, Weights]] = {}
+
+    def __len__(self) -> int:
+        return len(self._stages)
+
+    def keep(self, store: Store, key: str, weights: dict[Selection, Weights]) -> None:
+        """Keep a stage of a run, and forget those of any other."""
+        if store.root != self._root:
+            self._root, self._stages = store.root, {}
+        self._stages[key] = weights
+        while sum(map(_size, self._stages.values())) > self.limit:
+            del self._stages[next(iter(self._stages))]
+
+    def find(self, store: Store, key: str) -> dict[Selection, Weights] | None:
+        """Return a stage of a run, None where it is not kept."""
+        return self._stages.get(key) if store.root == self._root else None
+
+
+def _size(weights: Mapping[Selection, Weights]) -> int:
+    """Return bytes; criteria that picked the same epoch share its weights."""
+    tensors = {id(t): t for each in weights.values() for t in each.values()}
+    return sum(t.nbytes for t in tensors.values())
+
+
+_resident = Resident(4 * 2**30)
 
 
 def trained_stage(task: Task) -> Stage | None:
@@ -69,28 +105,57 @@ def train_together(tasks: Sequence[Task], protocol: Protocol, store: Store) -> T
     Returns:
         Folder of a task -> what came of it; tasks that train nothing are left out.
     """
+    learners = [task for task in tasks if trained_stage(task) is not None]
+    found = _as_many_as_fit(learners, protocol, store)
+    if protocol.fleet > 1:
+        for task in learners:
+            trained = found[task.folder]
+            if isinstance(task, StageTask) and isinstance(trained, TrainedStage):
+                _resident.keep(store, task.key, trained.weights)
+    return found
+
+
+def _as_many_as_fit(tasks: Sequence[Task], protocol: Protocol, store: Store) -> Trained:
+    """Train tasks at once; where the device's memory does not hold that, one half at a time."""
+    try:
+        return _train(tasks, protocol, store)
+    except torch.OutOfMemoryError as error:
+        if len(tasks) == 1:
+            text = f"training does not fit into the device's memory: {error}"
+            return {tasks[0].folder: CellError(text)}
+    # Only here is nothing left that the error held on to.
     found: Trained = {}
-    ready: dict[CorpusShape, dict[str, Member]] = {}
-    stages = {}
+    half = len(tasks) // 2
+    for part in (tasks[:half], tasks[half:]):
+        forget_prepared()
+        if protocol.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        found |= _as_many_as_fit(part, protocol, store)
+    return found
+
+
+def _train(tasks: Sequence[Task], protocol: Protocol, store: Store) -> Trained:
+    found: Trained = {}
+    ready: dict[Hashable, dict[str, Member]] = {}
+    stages: dict[str, Stage] = {}
     for task in tasks:
         stage = trained_stage(task)
         if stage is None:
             continue
         try:
             member = _member(stage, task, protocol, store)
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:
             found[task.folder] = error
             continue
         stages[task.folder] = stage
-        ready.setdefault(member.data.shape, {})[task.folder] = member
+        kind = stage.digest, member.data.shape.layout
+        ready.setdefault(kind, {})[task.folder] = member
+    # Folds may differ in the columns that they keep.
     for members in ready.values():
-        stage = stages[next(iter(members))]
-        found |= _as_many_as_fit(stage, members)
-    if protocol.fleet > 1:
-        for task in tasks:
-            trained = found.get(task.folder)
-            if isinstance(task, StageTask) and isinstance(trained, TrainedStage):
-                _resident[task.key] = trained.weights
+        together = _trained(stages[next(iter(members))], list(members.values()))
+        found |= dict(zip(members, together, strict=True))
     return found
 
 
@@ -108,36 +173,21 @@ def _teacher_of(task: CellTask) -> str | None:
     return task.stages[-2] if len(task.stages) > 1 else None
 
 
-def _as_many_as_fit(stage: Stage, members: Mapping[str, Member]) -> Trained:
-    """Train members as one fleet; where the device's memory does not hold it, as two of half."""
-    folders = list(members)
-    if len(members) > 1 and not _joins(stage, members[folders[0]]):
-        return {f: found for f in folders for found in _trained(stage, [members[f]])}
+def _trained(stage: Stage, members: Sequence[Member]) -> Sequence[TrainedStage | Exception]:
+    """Train members of one layout at once, or, where the stage's networks cannot, one by one."""
+    if len(members) > 1 and not _joins(stage, members[0]):
+        return [found for member in members for found in _trained(stage, [member])]
     try:
-        return dict(zip(folders, _trained(stage, list(members.values())), strict=True))
+        return train_members(stage, members)
     except torch.OutOfMemoryError:
-        if len(members) == 1:
-            raise
-    torch.cuda.empty_cache()
-    half = len(folders) // 2
-    parts = ({f: members[f] for f in some} for some in (folders[:half], folders[half:]))
-    return {f: found for part in parts for f, found in _as_many_as_fit(stage, part).items()}
+        raise
+    except Exception as error:
+        return [error] * len(members)
 
 
 def _joins(stage: Stage, member: Member) -> bool:
     with seeds.torch_scope(member.device, "fleet", stage.name):
         return may_join(stage.build(member.data.shape))
-
-
-def _trained(stage: Stage, members: Sequence[Member]) -> Sequence[TrainedStage | Exception]:
-    try:
-        return train_members(stage, members)
-    except torch.OutOfMemoryError as error:
-        if len(members) > 1:
-            raise
-        return [CellError(f"stage {stage.name!r} does not fit into the device's memory: {error}")]
-    except Exception as error:
-        return [error] * len(members)
 
 
 def stage_record(store: Store, key: str) -> dict[str, Any]:
@@ -154,8 +204,9 @@ def stage_record(store: Store, key: str) -> dict[str, Any]:
 
 def stage_weights(store: Store, key: str, criterion: Selection) -> Weights:
     """Return a trained stage's weights at the epoch that a criterion picked."""
-    if key in _resident:
-        return _resident[key][criterion]
+    resident = _resident.find(store, key)
+    if resident is not None:
+        return resident[criterion]
     stage_record(store, key)
     return _of_criterion(store.stage_weights(key), criterion)
 

@@ -39,6 +39,11 @@ class CorpusShape:
     classes: int
 
     @property
+    def layout(self) -> tuple[tuple[tuple[str, Kind, int], ...], int]:
+        """What decides the shape of a network's tensors; folds differ in typical lengths."""
+        return tuple((m.name, m.kind, m.width) for m in self.modalities), self.classes
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Modality names in corpus order."""
         return tuple(m.name for m in self.modalities)

@@ -162,8 +162,9 @@ class Network(nn.Module, ABC):
             are fused together: the harness then takes them in an order, and gives `fuse` random
             numbers, that are functions of fold, seed and condition (see `evaluation/fuse.py`).
         in_fleets: True where many such networks can train at once (see `training/fleet.py`): all
-            that reads sequences is an `Encoder`, all that draws is in `parts/draws.py`, and the
-            stage's loss runs under `torch.vmap`, so without a step that depends on values.
+            that reads sequences is an `Encoder`, all that draws is in `parts/draws.py`, nothing
+            depends on a fold's typical lengths, and `encode`, `fuse` and the stage's loss run
+            under `torch.vmap`, so without a step that depends on values.
     """
 
     shape: CorpusShape

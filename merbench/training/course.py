@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -86,7 +87,8 @@ class Course:
         self.best: dict[Selection, float] = dict.fromkeys(stage.selections, -1.0)
         self.chosen: dict[Selection, int] = dict.fromkeys(stage.selections, 0)
         self.weights: dict[Selection, Weights] = {}
-        self._sums: dict[str, Tensor] = {}
+        self._names: Sequence[str] = ()
+        self._terms: list[Tensor] = []
 
     def start(self, epoch: int) -> None:
         """Draw an epoch's order."""
@@ -94,17 +96,17 @@ class Course:
         self.sampler.start_epoch(epoch)
         size = self.stage.training.batch_size
         self.steps = list(batches(len(self.sampler.part), size, self.sampler.generator))
-        self._sums = {}
+        self._terms = []
 
     def batch(self, epoch: int, number: int) -> Batch:
         """Make the batch of a step."""
         done = epoch - 1 + number / len(self.steps)
         return self.sampler.batch(self.steps[number], done / self.stage.training.total_epochs)
 
-    def add(self, terms: dict[str, Tensor]) -> None:
-        """Note the terms of a step's loss."""
-        for name, value in terms.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
+    def add(self, names: Sequence[str], terms: Tensor) -> None:
+        """Note the (k,) terms of a step's loss."""
+        self._names = names
+        self._terms.append(terms)
 
     def check(self, epoch: int) -> None:
         """Refuse to go on with a loss that is none.
@@ -112,7 +114,7 @@ class Course:
         Raises:
             CellError: the epoch's loss is not finite.
         """
-        terms = self._terms()
+        terms = self._mean_terms()
         if not math.isfinite(sum(terms.values())):
             raise CellError(
                 f"stage {self.stage.name!r}: the loss is {sum(terms.values())} in epoch {epoch} "
@@ -121,7 +123,7 @@ class Course:
 
     def end(self, epoch: int, scores: dict[Selection, float], seconds: float) -> None:
         """Note an epoch, and keep its weights where it is the best so far by some criterion."""
-        terms = self._terms()
+        terms = self._mean_terms()
         lr = learning_rate(self.stage.training, epoch)
         record = EpochRecord(
             self.stage.name,
@@ -164,8 +166,6 @@ class Course:
             self.validator.diagnose(self.network),
         )
 
-    def _terms(self) -> dict[str, float]:
-        if not self._sums:
-            return {}
-        means = (torch.stack(list(self._sums.values())) / len(self.steps)).tolist()
-        return dict(zip(self._sums, means, strict=True))
+    def _mean_terms(self) -> dict[str, float]:
+        means = torch.stack(self._terms).mean(0).tolist()
+        return dict(zip(self._names, means, strict=True))

@@ -9,17 +9,21 @@ Order of the data, patterns, noise and dropout are each member's own: it ends wh
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.rnn import pad_sequence
 
-from merbench.features.observation import ObservedModality
-from merbench.methods.base import Batch, Network, Stage, TeacherRows
+from merbench.evaluation.embed import chunks_of, frames_at_once
+from merbench.features.observation import ObservedModality, State
+from merbench.features.ragged import Ragged
+from merbench.methods.base import Batch, Network, Selection, Stage, TeacherRows
 from merbench.methods.parts.draws import of_members
 from merbench.methods.parts.encoders import Encoder, ManySequences, ReadModality
+from merbench.training.validate import Rows, Validator, score_all
 
 _EPSILON = 1e-8
 _CLIP_EPSILON = 1e-6
@@ -49,17 +53,31 @@ class _Span(NamedTuple):
 class _Door(nn.Module):
     """Lets `functional_call` reach more of a network than `forward`."""
 
-    def __init__(self, stage: Stage, network: Network) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        self.stage, self.network = stage, network
+        self.network = network
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms of the stage's loss."""
-        return self.stage.loss(self.network, batch)
+    def forward(self, use: Callable[[Network], Any]) -> Any:
+        """Return what some use of the network gives."""
+        return use(self.network)
+
+
+class _Some(NamedTuple):
+    """Some of a fleet's networks.
+
+    Attributes:
+        places: of the networks in the fleet; None where it is all of them.
+        parameters: name -> (n, ...).
+        buffers: name -> (n, ...).
+    """
+
+    places: Tensor | None
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
 
 
 class Fleet:
-    """Networks of one stage and one shape, with an optimiser for all.
+    """Networks of one stage and one layout, with an optimiser for all.
 
     The networks given stay usable on their own: their parameters become views of the fleet's.
     """
@@ -77,7 +95,7 @@ class Fleet:
         self.stage, self.generators = stage, generators
         template = copy.deepcopy(networks[0]).train()
         self.shape = template.shape
-        self.door = _Door(stage, template)
+        self.door = _Door(template)
         self.encoders = list(_encoders(template))
         groups = [
             [name for name, _ in _parameters(template, part)] for part in template.subnetworks()
@@ -86,6 +104,7 @@ class Fleet:
         self.rows = torch.stack([_row(network, self.spans) for network in networks])
         self.mean, self.square = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
         self.steps = torch.zeros(len(networks), 1, device=self.rows.device)
+        self.places = torch.arange(len(networks), device=self.rows.device)
         self.parameters = {span.name: span.of(self.rows) for span in self.spans}
         by_name = {span.name: span for span in self.spans}
         # A sub-network's parameters lie side by side.
@@ -119,33 +138,48 @@ class Fleet:
         Returns:
             Each term of their losses, (n,).
         """
-        some = (
-            None if len(places) == len(self.rows) else torch.tensor(places, device=self.rows.device)
-        )
-        parameters = {
-            name: (p.detach() if some is None else p[some]).requires_grad_()
-            for name, p in self.parameters.items()
-        }
-        buffers = {n: b if some is None else b[some] for n, b in self.buffers.items()}
+        some = self._some(places)
+        parameters = {name: p.detach().requires_grad_() for name, p in some.parameters.items()}
         inputs = self._inputs(batches, parameters)
         with of_members([self.generators[place] for place in places]):
-            terms = torch.vmap(self._loss)(parameters, buffers, inputs)
+            terms = torch.vmap(self._loss)(parameters, some.buffers, inputs)
         total = torch.stack(list(terms.values())).sum()
         found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
-        if some is not None:
-            for name, buffer in buffers.items():
-                self.buffers[name][some] = buffer
+        if some.places is not None:
+            for name, buffer in some.buffers.items():
+                self.buffers[name][some.places] = buffer
         with torch.no_grad():
             gradient = torch.cat([g.reshape(len(places), -1) for g in found], 1)
-            self._update(gradient, slice(None) if some is None else some, lr)
+            self._update(gradient, slice(None) if some.places is None else some.places, lr)
         return {name: term.detach() for name, term in terms.items()}
+
+    def scores(
+        self, places: Sequence[int], validators: Sequence[Validator]
+    ) -> list[dict[Selection, float]]:
+        """Return what some of the networks score, each by its validator."""
+        self.door.eval()
+        try:
+            return score_all(_Readers(self, places), validators)
+        finally:
+            self.door.train()
+
+    def _some(self, places: Sequence[int]) -> _Some:
+        if len(places) == len(self.rows):
+            return _Some(None, self.parameters, self.buffers)
+        rows = torch.tensor(places).to(self.rows.device, non_blocking=True)
+        parameters = {name: p[rows] for name, p in self.parameters.items()}
+        return _Some(rows, parameters, {name: b[rows] for name, b in self.buffers.items()})
 
     def _inputs(self, batches: Sequence[Batch], parameters: Mapping[str, Tensor]) -> dict[str, Any]:
         """Stack what the members' losses are computed from; bodies have read the sequences."""
         features: dict[str, Tensor] = {}
         for name in self.shape.names:
             seen = [batch.observed[name] for batch in batches]
-            features |= self._read(name, seen, parameters)
+            rows = torch.stack([observed.rows for observed in seen])
+            for slot, bodies in self._read(name, [o.sequences for o in seen], parameters).items():
+                # Many rows may read one sequence. The gradient of `gather` would add up theirs in
+                # any order on a GPU, that of an index does so in one.
+                features[slot] = bodies[self.places[: len(seen), None], rows]
         first = batches[0]
         weights = [b.class_weights for b in batches if b.class_weights is not None]
         progress = torch.tensor([b.progress for b in batches], dtype=self.rows.dtype)
@@ -161,17 +195,15 @@ class Fleet:
                 )
                 for name in first.teacher
             },
-            "progress": progress.to(self.rows.device),
+            "progress": progress.to(self.rows.device, non_blocking=True),
             "weights": [torch.stack(weights)] if weights else [],
         }
 
     def _read(
-        self, modality: str, seen: Sequence[ObservedModality], parameters: Mapping[str, Tensor]
+        self, modality: str, sequences: Sequence[Ragged], parameters: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return (n, B, E) for each encoder of a modality: what its body makes of each row."""
-        sequences = ManySequences([observed.sequences for observed in seen])
-        rows = torch.stack([observed.rows for observed in seen])[..., None]
-        found = {}
+        """Return (n, R, E) for each encoder of a modality: what its body makes of R sequences."""
+        many, found = ManySequences(sequences), {}
         for encoder in self.encoders:
             if encoder.modality == modality:
                 prefix = f"{encoder.slot}."
@@ -180,9 +212,18 @@ class Fleet:
                     for name, parameter in parameters.items()
                     if name.startswith(prefix)
                 }
-                bodies = encoder.bodies(sequences, own)
-                found[encoder.slot] = bodies.gather(1, rows.expand(-1, -1, bodies.shape[2]))
+                found[encoder.slot] = encoder.bodies(many, own)
         return found
+
+    def _use(
+        self,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        use: Callable[[Network], Any],
+    ) -> Any:
+        """Use the network with one member's tensors (under `torch.vmap`)."""
+        tensors = {f"network.{name}": t for name, t in [*parameters.items(), *buffers.items()]}
+        return functional_call(self.door, tensors, (use,))
 
     def _loss(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: dict[str, Any]
@@ -194,16 +235,16 @@ class Fleet:
             states,
             inputs["available"],
             {
-                # Networks hand it through to their encoders, which know what it is.
-                name: cast(ObservedModality, ReadModality(inputs["features"], states[:, column]))
+                name: _read_already(inputs["features"], states[:, column])
                 for column, name in enumerate(self.shape.names)
             },
             {name: TeacherRows(*rows) for name, rows in inputs["teacher"].items()},
             inputs["progress"],
             next(iter(inputs["weights"]), None),
         )
-        tensors = {f"network.{name}": t for name, t in (parameters | buffers).items()}
-        found: dict[str, Tensor] = functional_call(self.door, tensors, (batch,))
+        found: dict[str, Tensor] = self._use(
+            parameters, buffers, lambda network: self.stage.loss(network, batch)
+        )
         return found
 
     def _update(self, gradient: Tensor, some: slice | Tensor, lr: float) -> None:
@@ -224,6 +265,65 @@ class Fleet:
         self.rows[some] -= size * mean / (square.sqrt() / scale + _EPSILON)
         if isinstance(some, Tensor):
             self.mean[some], self.square[some] = mean, square
+
+
+class _Readers:
+    """Some of a fleet's networks, to be validated (see `validate.Readers`)."""
+
+    def __init__(self, fleet: Fleet, places: Sequence[int]) -> None:
+        self.fleet, self.some = fleet, fleet._some(places)
+
+    def embed(self, modality: str, inputs: Sequence[Ragged], state: State) -> list[Tensor]:
+        """Return embeddings; the sequences of each network go by length, some at a time."""
+        orders = [sequences.lengths.argsort(stable=True) for sequences in inputs]
+        lengths = [each.lengths[order] for each, order in zip(inputs, orders, strict=True)]
+        longest = pad_sequence(lengths, batch_first=True).amax(0).cummax(0).values
+        frames = frames_at_once(longest.device) // len(inputs)
+        parts = []
+        for rows in chunks_of(longest.tolist(), frames):
+            some = [s.take(order[rows]) for s, order in zip(inputs, orders, strict=True)]
+            parts.append(self._encode(modality, some, state))
+        joined = torch.cat(parts, 1)
+        # Behind its own sequences a network has rows without a meaning.
+        return [found[order.argsort()] for found, order in zip(joined, orders, strict=True)]
+
+    def _encode(self, modality: str, sequences: Sequence[Ragged], state: State) -> Tensor:
+        features = self.fleet._read(modality, sequences, self.some.parameters)
+        rows = next(iter(features.values())).shape[1]
+        states = torch.full((rows,), state, dtype=torch.int8, device=self.fleet.rows.device)
+
+        def encode(
+            parameters: dict[str, Tensor], buffers: dict[str, Tensor], features: dict[str, Tensor]
+        ) -> Any:
+            observed = _read_already(features, states)
+            return self.fleet._use(parameters, buffers, lambda n: n.encode(modality, observed))
+
+        found: Tensor = torch.vmap(encode)(self.some.parameters, self.some.buffers, features)
+        return found
+
+    def fuse(self, rows: Sequence[Rows], pattern: int) -> list[Tensor]:
+        """Return logits, found of as many rows for each network as the largest part has."""
+        embeddings = {
+            name: pad_sequence([each.embeddings[name] for each in rows], batch_first=True)
+            for name in self.fleet.shape.names
+        }
+        states = pad_sequence([each.states for each in rows], batch_first=True)
+
+        def logits(
+            parameters: dict[str, Tensor],
+            buffers: dict[str, Tensor],
+            embeddings: dict[str, Tensor],
+            states: Tensor,
+        ) -> Any:
+            return self.fleet._use(parameters, buffers, lambda n: n.fuse(embeddings, states))
+
+        found = torch.vmap(logits)(self.some.parameters, self.some.buffers, embeddings, states)
+        return [own[: len(each.states)] for own, each in zip(found, rows, strict=True)]
+
+
+def _read_already(features: Mapping[str, Tensor], states: Tensor) -> ObservedModality:
+    # Networks hand it through to their encoders, which know what it is.
+    return cast(ObservedModality, ReadModality(features, states))
 
 
 def _encoders(network: Network) -> Iterator[Encoder]:

@@ -19,7 +19,7 @@ from merbench.errors import CellError
 from merbench.features.observation import zero_input
 from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
-from merbench.methods.base import Batch, Network, Stage
+from merbench.methods.base import Batch, Network, Selection, Stage
 from merbench.training.config import StageTraining
 from merbench.training.course import (
     Course,
@@ -121,7 +121,7 @@ def train_members(stage: Stage, members: Sequence[Member]) -> list[TrainedStage 
 
     Args:
         stage: the recipe.
-        members: what differs between them; their folds have one shape.
+        members: what differs between them; the shapes of their folds have one layout.
     """
     found: dict[int, TrainedStage | CellError] = {}
     if len(members) == 1:
@@ -218,6 +218,12 @@ class _Form(Protocol):
         """Take a step with some networks, and return each term of their losses as (n,)."""
         ...
 
+    def scores(
+        self, places: Sequence[int], validators: Sequence[Validator]
+    ) -> list[dict[Selection, float]]:
+        """Return what some networks score, each by its validator."""
+        ...
+
 
 class _Alone:
     """One network by itself."""
@@ -241,6 +247,12 @@ class _Alone:
         self.optimiser.step()
         return {name: term.detach()[None] for name, term in terms.items()}
 
+    def scores(
+        self, places: Sequence[int], validators: Sequence[Validator]
+    ) -> list[dict[Selection, float]]:
+        """Return what it scores."""
+        return [validator.scores(self.network) for validator in validators]
+
 
 def _train(
     stage: Stage,
@@ -261,10 +273,11 @@ def _train(
             except CellError as error:
                 found[number] = error
                 del going[number]
-        scores = {n: course.validator.scores(course.network) for n, course in going.items()}
+        validators = [course.validator for course in going.values()]
+        scores = form.scores([places[n] for n in going], validators) if going else []
         seconds = (time.perf_counter() - begun) / max(1, len(going))
-        for number, course in list(going.items()):
-            course.end(epoch, scores[number], seconds)
+        for (number, course), scored in zip(list(going.items()), scores, strict=True):
+            course.end(epoch, scored, seconds)
             if course.over:
                 found[number] = course.result(started)
                 del going[number]
@@ -286,5 +299,6 @@ def _epoch(
         for some in sizes.values():
             made = [going[number].batch(epoch, step) for number in some]
             terms = form.step([places[number] for number in some], made, lr)
+            values = torch.stack([*terms.values()])
             for place, number in enumerate(some):
-                going[number].add({name: values[place] for name, values in terms.items()})
+                going[number].add([*terms], values[:, place])

@@ -125,17 +125,16 @@ class Sampler:
             codes = (available * self._bits).sum(1)
             draw = (self._uniform(len(rows)) * self._choices[codes]).long()
             shown = (self._allowed[codes, draw][:, None] & self._bits) > 0
-        missing = torch.tensor(
-            [
-                State.NOISED if self._is_noised(m.name) else State.ABSENT
-                for m in self.shape.modalities
-            ],
-            dtype=torch.int8,
-            device=self._device,
-        )
-        states = torch.where(available, missing, int(State.ABSENT)).to(torch.int8)
+        states = torch.where(available, self._missing, int(State.ABSENT)).to(torch.int8)
         states[shown] = State.PRESENT
         return states
+
+    @cached_property
+    def _missing(self) -> Tensor:
+        """(M,) state of what a step withholds; asked for when an epoch has started."""
+        names = self.shape.names
+        states = [State.NOISED if self._is_noised(m) else State.ABSENT for m in names]
+        return torch.tensor(states, dtype=torch.int8, device=self._device)
 
     def _is_noised(self, modality: str) -> bool:
         """Say whether a modality that is withheld in a step is noised there, not absent."""

@@ -5,29 +5,31 @@ python -m tests.benchmarks.gpu --out runs/gpu.json
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import resource
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
+from merbench import registry
 from merbench.corpus.corpus import Corpus
 from merbench.execution.prepare import PreparedFold
+from tests.benchmarks.devices import Small, compare_devices
+from tests.benchmarks.fleets import MEMBERS, measure_fleet
 from tests.benchmarks.fold import Sizes, make_corpus, make_fold, make_grid
 from tests.benchmarks.grids import CONDITIONS
 from tests.benchmarks.measure import QUICK, QUICK_CONDITIONS
 from tests.benchmarks.ours import METHODS, Trained, evaluate, make_method, train
 from tests.benchmarks.plain import PlainRun
 from tests.benchmarks.timing import gemm_peak, in_turns, seconds_of
+from tests.benchmarks.whole_run import Extent, measure_run
 
 BUDGET = 480.0
-FLEETS = "merbench.training.fleet"
 
 
 @dataclass
@@ -56,10 +58,39 @@ class Budget:
         return action()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is measured.
+
+    Attributes:
+        device: where.
+        sizes: of a fold.
+        conditions: of the grid, for an evaluation by itself.
+        rounds: measurements behind a median.
+        members: of fleets.
+        extents: of the protocol, the largest first; the first that fits is run.
+        small: the suite that both devices do.
+    """
+
+    device: str
+    sizes: Sizes
+    conditions: int
+    rounds: int
+    members: tuple[int, ...] = MEMBERS
+    extents: tuple[Extent, ...] = (
+        Extent(),
+        Extent(epochs=4),
+        Extent(epochs=1),
+        Extent(epochs=1, severities=1),
+        Extent(epochs=1, severities=1, folds=4),
+    )
+    small: Small = field(default_factory=Small)
+
+
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--device", default="cuda:0")
-@click.option("--rounds", type=click.IntRange(1), default=3)
+@click.option("--rounds", type=click.IntRange(1), default=2)
 @click.option("--budget", type=click.FloatRange(0), default=BUDGET, help="seconds")
 @click.option("--share", type=click.FloatRange(0, 1, min_open=True), help="of the utterances")
 @click.option("--quick", is_flag=True, help="a tenth of everything, to see that it works")
@@ -72,20 +103,25 @@ def main(
     share = share or (QUICK if quick else 1.0)
     sizes = Sizes() if share == 1 else Sizes().scaled(share)
     conditions = max(QUICK_CONDITIONS if quick else CONDITIONS)
-    record = measure(device, sizes, conditions, rounds, Budget(budget))
+    asked = Asked(device, sizes, conditions, rounds)
+    if quick:
+        extent = Extent(max(60, sizes.total), folds=2, seeds=1, epochs=1, severities=1, fleet=30)
+        small = Small(utterances=60, folds=1, seeds=2, epochs=1, methods=("modality_dropout",))
+        asked = replace(asked, members=(2, 3), extents=(extent,), small=small)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    # Written after every step, so that a call that is cut off leaves what it had.
+    for record in measure(asked, Budget(budget)):
+        out.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 
 
-def measure(
-    device: str, sizes: Sizes, conditions: int, rounds: int, budget: Budget
-) -> dict[str, Any]:
+def measure(asked: Asked, budget: Budget) -> Iterator[dict[str, Any]]:
     """Measure what fits into the budget, what matters most first.
 
-    Returns:
-        For each method the seconds of an epoch a stage, of the grid, and peak memory; then fleets,
-        and the usual loop's epochs.
+    Yields:
+        The record as it grows: each method alone and in fleets, the two devices compared, the
+        whole protocol, the usual loop's epochs.
     """
+    device, sizes = asked.device, asked.sizes
     corpus = make_corpus(sizes.total)
     fold = make_fold(corpus, sizes, device)
     record: dict[str, Any] = {
@@ -94,20 +130,81 @@ def measure(
         "utterances": {"train": sizes.train, "valid": sizes.valid, "test": sizes.test},
         "gemm_peak_gflops": gemm_peak(device, size=512 if device == "cpu" else 8192),
         "seconds_to_prepare": budget.spent,
+        "ours": {},
+        "fleets": {},
+        "skipped_for_time": budget.skipped,
     }
     methods = {name: make_method(name, fold) for name in METHODS}
-    record["ours"] = {
-        name: budget.run(name, 20, lambda t=t: _ours(t, fold, corpus, conditions, rounds, device))
-        for name, t in methods.items()
-    }
-    record["fleets"] = fleets()
-    record["plain"] = {
-        label: budget.run(f"plain {label}", 45, lambda t=t, n=n: _plain(t, n, fold))
-        for label, t, n in _stages(methods)
-    }
-    record["skipped_for_time"] = budget.skipped
-    record["seconds"] = budget.spent
-    return record
+    for name, t in methods.items():
+        record["ours"][name] = budget.run(name, 20, lambda t=t: _ours(t, fold, corpus, asked))
+        yield _timed(record, budget)
+    for label, t, n in _stages(methods):
+        alone = _found(record, "ours", t.name, "stages", t.stages[n].name, "median")
+        # Two epochs each; a fleet is hoped to take a fifth of what its members take alone.
+        expected = 2 * alone * sum(asked.members) / 5
+        record["fleets"][label] = budget.run(
+            f"fleets of {label}",
+            expected,
+            lambda t=t, n=n, a=alone: measure_fleet(t, n, fold, asked.members, a),
+        )
+        yield _timed(record, budget)
+    record["same_tables"] = budget.run(
+        "the same tables on both devices",
+        60 if device.startswith("cuda") else 0,
+        lambda: compare_devices(device, asked.small),
+    )
+    yield _timed(record, budget)
+    record["protocol"] = _protocol(asked, record, budget)
+    yield _timed(record, budget)
+    record["plain"] = {}
+    for label, t, n in _stages(methods):
+        record["plain"][label] = budget.run(
+            f"plain {label}", 45, lambda t=t, n=n: _plain(t, n, fold)
+        )
+        yield _timed(record, budget)
+
+
+def _timed(record: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    return {**record, "seconds": budget.spent}
+
+
+def _found(record: dict[str, Any], *place: str) -> float:
+    """Return a figure that was measured, and where it was not, more than there is time for."""
+    found: Any = record
+    for key in place:
+        found = (found or {}).get(key)
+    return float("inf") if found is None else float(found)
+
+
+def _protocol(asked: Asked, record: dict[str, Any], budget: Budget) -> dict[str, Any] | None:
+    """Run as much of the protocol as should fit; name what does not."""
+    left = budget.seconds - budget.spent
+    for extent in asked.extents:
+        expected = _expected(extent, record, asked)
+        if expected < left or (left > 0 and len(asked.extents) == 1):
+            found = measure_run(asked.device, extent, left)
+            return {"expected_seconds": expected, **found}
+        budget.skipped.append(
+            f"the protocol, {extent.folds} folds, {extent.epochs or 'all'} epochs, "
+            f"{extent.severities} severities (expected {expected:.0f} s)"
+        )
+    return None
+
+
+def _expected(extent: Extent, record: dict[str, Any], asked: Asked) -> float:
+    """Estimate a run from what was measured; the simpler methods as half of MMIN."""
+    members, largest = extent.folds * extent.seeds, str(max(asked.members))
+    total = extent.folds * 2 * record["seconds_to_prepare"]
+    for name in METHODS:
+        share = 2.0 if name == "mmin" else 1.0
+        grid = _found(record, "ours", name, "grid", "median")
+        conditions = 7 + 78 * extent.severities
+        total += share * members * grid * conditions / asked.conditions
+        for number, settings in enumerate(registry.load("methods", name).published().values()):
+            epoch = _found(record, "fleets", f"{name} stage {number + 1}", largest, "epoch")
+            epochs = extent.epochs or settings.total_epochs
+            total += share * epoch * epochs * members / max(asked.members)
+    return total
 
 
 def _stages(methods: dict[str, Trained]) -> Iterator[tuple[str, Trained, int]]:
@@ -117,14 +214,8 @@ def _stages(methods: dict[str, Trained]) -> Iterator[tuple[str, Trained, int]]:
             yield f"{name} stage {number + 1}", trained, number
 
 
-def _ours(
-    trained: Trained,
-    fold: PreparedFold,
-    corpus: Corpus,
-    conditions: int,
-    rounds: int,
-    device: str,
-) -> dict[str, Any]:
+def _ours(trained: Trained, fold: PreparedFold, corpus: Corpus, asked: Asked) -> dict[str, Any]:
+    device, rounds = asked.device, asked.rounds
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(device)
     found: dict[str, Any] = {"stages": {}}
@@ -139,7 +230,7 @@ def _ours(
     found["train_peak_memory"] = peak_memory(device)
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(device)
-    grid = make_grid(corpus, conditions)
+    grid = make_grid(corpus, asked.conditions)
     evaluation = in_turns(
         {"grid": lambda: seconds_of(lambda: evaluate(trained, fold, grid), device)}, rounds
     )
@@ -159,16 +250,6 @@ def peak_memory(device: str) -> int:
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def fleets() -> dict[str, Any]:
-    """Say whether many members can be trained at once.
-
-    Whoever adds them measures them here: members against as many trained one at a time.
-    """
-    if importlib.util.find_spec(FLEETS) is None:
-        return {"offered": False, "why": f"there is no {FLEETS}: members train one at a time"}
-    return {"offered": True, "why": "not measured: this script does not know how to call them"}
 
 
 if __name__ == "__main__":

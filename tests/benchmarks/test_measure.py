@@ -9,8 +9,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from merbench.execution.plan import make_plan
 from merbench.features.observation import State
-from tests.benchmarks import gpu, grids, measure, ours, overhead, scaling
+from merbench.suite.load import load_suite
+from tests.benchmarks import gpu, grids, measure, ours, overhead, scaling, whole_run
 from tests.benchmarks.epochs import RELEASED, RELEASED_PEAK, _against_released
 from tests.benchmarks.fold import Sizes, make_corpus, make_fold, make_grid, with_grid
 from tests.benchmarks.grids import direct, under
@@ -18,6 +20,7 @@ from tests.benchmarks.ours import make_method
 from tests.benchmarks.overhead import outside_of
 from tests.benchmarks.plain_networks import plain_network
 from tests.benchmarks.timing import gemm_peak, in_turns
+from tests.benchmarks.whole_run import Extent
 
 TINY = ("--quick", "--share", "0.004", "--rounds", "1")
 
@@ -78,6 +81,7 @@ def test_an_unknown_section_is_named_with_those_that_there_are(tmp_path) -> None
     )
 
 
+@pytest.mark.slow
 def test_the_gpu_script_runs_on_a_cpu_and_says_what_it_left_out(tmp_path, one_method) -> None:
     out = tmp_path / "gpu.json"
     run(gpu.main, "--out", out, "--device", "cpu")
@@ -87,7 +91,44 @@ def test_the_gpu_script_runs_on_a_cpu_and_says_what_it_left_out(tmp_path, one_me
     assert record["ours"]["mmin"]["train_peak_memory"] > 0
     assert set(record["plain"]) == {"mmin stage 1", "mmin stage 2"}
     assert record["skipped_for_time"] == []
-    assert "why" in record["fleets"]
+    assert set(record["fleets"]) == {"mmin stage 1", "mmin stage 2"}
+    for stage in record["fleets"].values():
+        ratio = 3 * stage["alone"] / stage["3"]["epoch"]
+        assert stage["3"]["times_faster_than_alone"] == pytest.approx(ratio)
+    same = record["same_tables"]
+    # The CPU twice, alone and in fleets: what differs is rounding.
+    assert same["largest_difference"] < 0.02
+    assert same["conditions"] == 7 + 2 * 13
+    assert same["share_within_two_errors"] == 1
+    protocol = record["protocol"]
+    assert protocol["methods"] == ["modality_dropout", "discard", "mmin", "if_mmin", "nmer"]
+    assert protocol["cells"] == {"done": 10, "planned": 10, "full": 150}
+    assert protocol["failures"] == []
+    assert protocol["form"] == "fleet of 30"
+    assert protocol["conditions"] == 7 + 6 * 13
+    extrapolated = protocol["extrapolated"]
+    assert extrapolated["cells_multiplied_by"] == 15
+    assert extrapolated["seconds"] > 15 * protocol["seconds"]
+    assert extrapolated["of_it_epochs_not_run"] > 0
+
+
+@pytest.mark.slow
+def test_a_run_that_takes_too_long_is_interrupted_and_says_so(monkeypatch) -> None:
+    monkeypatch.setattr(whole_run, "METHODS", ("modality_dropout",))
+    extent = Extent(60, folds=2, seeds=1, epochs=1, severities=1, fleet=1)
+    found = whole_run.measure_run("cpu", extent, 0)
+    assert found["interrupted"]
+    assert found["cells"]["done"] == 1
+    assert found["extrapolated"]["cells_multiplied_by"] == 150
+
+
+def test_the_whole_protocol_is_five_methods_ten_folds_three_seeds_and_the_full_grid() -> None:
+    plan = make_plan(load_suite(whole_run.FULL_GRID, Extent(60).settings()))
+    assert len(plan.cells) == whole_run.CELLS == 150
+    assert len(plan.protocol.grid.conditions) == 7 + 6 * 5 * 13
+    assert {s.stage.training.total_epochs for s in plan.stages} == {20}
+    labels = [entry.label for entry in load_suite(whole_run.FULL_GRID).suite.grid.noise]
+    assert list(plan.protocol.grid.noises) == labels
 
 
 def test_what_does_not_fit_into_the_budget_is_skipped_and_named() -> None:

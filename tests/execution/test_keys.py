@@ -75,6 +75,7 @@ def test_planning_twice_gives_the_same_keys(merbench):
         ("grid.patterns=partial", ALL),
         ("numerics.threads=2", ALL),
         ("numerics.evaluation_batch=7", ALL),
+        ("numerics.fleet=3", ALL),
     ],
 )
 def test_what_can_change_a_result_changes_the_keys_it_can_change(merbench, setting, methods):
@@ -90,6 +91,7 @@ def test_what_can_change_a_result_changes_the_keys_it_can_change(merbench, setti
         "metrics=[f1]",
         "contrasts=[[mmin, zero_fill]]",
         "methods.2.forward_weight=4.0",  # the default, written out
+        "numerics.fleet=1",  # what `auto` is on a CPU
     ],
 )
 def test_what_cannot_change_a_result_changes_no_key(merbench, setting):

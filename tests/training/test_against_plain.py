@@ -68,7 +68,7 @@ class Recorder:
     Attributes:
         steps: the batch of each step and its rows of the training part.
         latent_noise: the draws of NMER's latent.
-        logits: of the validation utterances, an epoch each, patterns one after the other.
+        logits: of the validation utterances under each pattern, one epoch after the other.
         weights: after each epoch.
     """
 
@@ -91,7 +91,7 @@ class Recorder:
             patch.setattr(owner, name, watched)
 
         note(Sampler, "batch", lambda found, _, rows, __: self.steps.append((found, rows.tolist())))
-        note(torch, "randn_like", lambda found, *_: self.latent_noise.append(found))
+        note(vae, "standard_normal_like", lambda found, *_: self.latent_noise.append(found))
         note(validate, "fuse", lambda found, *_: self.logits.append(found))
         note(
             validate.Validator,
@@ -252,16 +252,17 @@ def check_epochs(
 ) -> None:
     """Everything that training shows of an epoch, and the network after it."""
     assert len(trained.curve) == len(expected)
-    each = zip(trained.curve, recorder.logits, recorder.weights, expected, strict=True)
-    for record, logits, weights, epoch in each:
+    patterns = all_patterns(names)
+    logits = iter(recorder.logits)
+    for record, weights, epoch in zip(trained.curve, recorder.weights, expected, strict=True):
         assert record.lr == pytest.approx(epoch.lr, rel=1e-12)
         assert record.terms == pytest.approx(dict(epoch.terms), rel=RTOL, abs=ATOL)
         assert record.complete == pytest.approx(epoch.scores["complete"], abs=1e-12)
         assert record.partial == pytest.approx(epoch.scores["partial"], abs=1e-12)
-        patterns = all_patterns(names)
-        for pattern, found in zip(patterns, logits.chunk(len(patterns)), strict=True):
-            torch.testing.assert_close(found, epoch.logits[pattern], rtol=0, atol=ATOL)
+        for pattern in patterns:
+            torch.testing.assert_close(next(logits), epoch.logits[pattern], rtol=0, atol=ATOL)
         check_weights(weights, epoch.weights)
+    assert not list(logits)
 
 
 def check_weights(found: Weights, expected: Weights) -> None:

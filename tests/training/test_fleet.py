@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -179,6 +179,37 @@ def test_members_stay_networks_that_predict_on_their_own(world) -> None:
         restored = restore(stage, world.shape, found.weights["partial"], CPU)
         assert not any(p.isnan().any() for p in restored.parameters())
         assert member.data.shape == restored.shape
+
+
+def moved(part: Part, device: torch.device) -> Part:
+    features = {name: ragged.to(device) for name, ragged in part.features.items()}
+    labels, available = part.labels.to(device), part.available.to(device)
+    return replace(part, labels=labels, available=available, features=features)
+
+
+def on(device: torch.device, member: Member) -> Member:
+    one = member.data
+    absent = {name: ragged.to(device) for name, ragged in one.absent.items()}
+    one = replace(
+        one, train=moved(one.train, device), valid=moved(one.valid, device), absent=absent
+    )
+    return replace(member, data=one, teacher=member.teacher and member.teacher.to(device))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("method", ["mmin", "nmer"])
+def test_a_fleet_is_what_it_was_whenever_it_trains_and_on_any_device(world, method, device) -> None:
+    where = torch.device(device)
+    stage = stages_of(method)[-1]
+    some = [on(where, member) for member in members(world, stage, (32, 25, 32))]
+    once, again = train_members(stage, some), train_members(stage, some)
+    for one, other, own in zip(once, again, alone(stage, some), strict=True):
+        assert_same(one, own)
+        assert [asdict(e) | {"seconds": 0} for e in one.curve] == [
+            asdict(e) | {"seconds": 0} for e in other.curve
+        ]
+        for name, value in one.weights["partial"].items():
+            assert torch.equal(value, other.weights["partial"][name])
 
 
 def test_networks_whose_rows_mix_train_alone(world) -> None:

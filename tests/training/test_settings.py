@@ -18,7 +18,7 @@ from merbench.methods.base import Batch, FitContext, Sampling
 from merbench.training.config import StageTraining
 from merbench.training.loop import _class_weights, train_stage
 from merbench.training.sampling import Sampler
-from merbench.training.validate import SCORES, Validator
+from merbench.training.validate import SCORES, Lone, Validator, _known
 from tests.methods.world import (
     NAMES,
     build,
@@ -149,13 +149,13 @@ def test_noised_validation_puts_frozen_noise_where_a_modality_is_missing() -> No
     assert torch.equal(alone.values, noised[first].take(few).values)
     validator = Validator(world.test, world.shape, world.data().absent, noised)
     plain = Validator(world.test, world.shape, world.data().absent)
-    known, clean = validator._known(network), plain._known(network)
+    (known,), (clean,) = (_known(Lone(network), [v]) for v in (validator, plain))
     for column, name in enumerate(world.shape.names):
         there = world.test.available[:, column]
         assert torch.equal(known[name].clean, clean[name].clean)
         assert not torch.equal(known[name].absent[there], known[name].clean[there])
         gone = known[name].absent[~there]
         assert torch.equal(gone, clean[name].absent.expand_as(gone))
-    states = validator._states()
+    states = validator.states
     assert State.NOISED in states[0].unique()
     assert (states[-1] != State.NOISED).all()

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Draw = Callable[[Tensor, torch.Generator | None], Tensor]
+# Fills a tensor.
+Draw = Callable[[Tensor, torch.Generator | None], object]
 
 _members: ContextVar[Sequence[torch.Generator] | None] = ContextVar("members", default=None)
 
@@ -28,6 +29,11 @@ def of_members(generators: Sequence[torch.Generator]) -> Iterator[None]:
         yield
     finally:
         _members.reset(token)
+
+
+def _empty(like: Tensor) -> Tensor:
+    # Numbers come in the order of memory, which must not depend on how `like` lies there.
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 class _DrawForMembers(torch.autograd.Function):
@@ -50,13 +56,18 @@ class _DrawForMembers(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: Any, like: Tensor, draw: Draw) -> tuple[Tensor, int]:
         generators = _members.get() or ()
-        each = like.movedim(in_dims[0], 0)
-        return torch.stack([draw(x, g) for x, g in zip(each, generators, strict=True)]), 0
+        drawn = _empty(like.movedim(in_dims[0], 0))
+        for member, generator in zip(drawn, generators, strict=True):
+            draw(member, generator)
+        return drawn, 0
 
 
 def _drawn(like: Tensor, draw: Draw) -> Tensor:
+    """Return what is drawn into a tensor of the shape of `like`."""
     if _members.get() is None:
-        return draw(like, None)
+        drawn = _empty(like)
+        draw(drawn, None)
+        return drawn
     found: Tensor = _DrawForMembers.apply(like.detach(), draw)  # type: ignore[no-untyped-call]
     return found
 
@@ -65,14 +76,12 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
     """Return `x` with a share `p` of its elements set to 0 and the others scaled by 1 / (1 - p)."""
     if not training or p == 0:
         return x
-    return x * _drawn(
-        x, lambda like, g: torch.empty_like(like).bernoulli_(1 - p, generator=g).div_(1 - p)
-    )
+    return x * (_drawn(x, lambda kept, g: kept.bernoulli_(1 - p, generator=g)) / (1 - p))
 
 
 def standard_normal_like(x: Tensor) -> Tensor:
     """Return N(0, 1) numbers of the shape of `x`."""
-    return _drawn(x, lambda like, g: torch.empty_like(like).normal_(generator=g))
+    return _drawn(x, lambda drawn, g: drawn.normal_(generator=g))
 
 
 class Dropout(nn.Dropout):

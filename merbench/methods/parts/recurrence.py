@@ -7,7 +7,6 @@ in one batched product, and the input's share of the gates is one product over a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +129,7 @@ class _LstmMaximum(torch.autograd.Function):
         hit *= steps.there[..., None]
         sharing = torch.zeros_like(maxima).index_add_(1, steps.column, hit)
         of_output = (gradient / sharing.clamp(min=1))[:, steps.column] * hit
-        earlier = _earlier(sizes).to(gates.device)
+        earlier = _earlier(sizes).to(gates.device, non_blocking=True)
         before = torch.zeros_like(cells)
         before[:, first:] = cells[:, earlier]
         # What a gate's input does to its output does not depend on later steps: all at once.
@@ -165,9 +164,7 @@ class _LstmMaximum(torch.autograd.Function):
 
 def _earlier(sizes: Sequence[int]) -> Tensor:
     """Return, for every frame behind the first step, where the frame before it lies."""
-    starts = itertools.accumulate(sizes[:-1], initial=0)
-    found = [
-        torch.arange(start, start + size)
-        for start, size in zip(starts, [*sizes[1:], 0], strict=True)
-    ]
-    return torch.cat(found)
+    of_step = torch.tensor(sizes)
+    # The frame before lies as many places back as there are sequences in the step before.
+    back = of_step[:-1].repeat_interleave(of_step[1:])
+    return torch.arange(sizes[0], sum(sizes)) - back

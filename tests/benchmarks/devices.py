@@ -1,0 +1,91 @@
+"""One small suite on a GPU and on the CPU: do the tables say the same?"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from merbench.execution.plan import make_plan
+from merbench.execution.run import Quiet, run_plan
+from merbench.suite.load import load_suite
+
+CONDITION = ["method", "pattern", "noise", "on", "severity"]
+BOTH = "each network alone on the CPU, fleets on the device; one corpus, folds, seeds and grid"
+
+
+@dataclass(frozen=True)
+class Small:
+    """A suite that both devices do in a minute or so."""
+
+    utterances: int = 360
+    folds: int = 3
+    seeds: int = 5
+    epochs: int = 8
+    methods: tuple[str, ...] = ("modality_dropout", "mmin", "if_mmin", "nmer")
+
+    def suite(self, fleet: int | str) -> dict[str, Any]:
+        """Return its content."""
+        return {
+            "name": "small",
+            "corpus": {"reader": "synthetic", "utterances": self.utterances},
+            "folds": {"scheme": "group_kfold", "n": max(3, self.folds), "by": "speaker",
+                      "limit": self.folds},
+            "seeds": list(range(self.seeds)),
+            "methods": list(self.methods),
+            "contrasts": [],
+            "training": {"preset": "quick", "epochs": self.epochs, "decay_epochs": 2},
+            "grid": {
+                "noise": [
+                    {"type": "gaussian", "severities": [0.3, 0.7], "on": ["absent", "present"]}
+                ]
+            },
+            "numerics": {"fleet": fleet},
+        }  # fmt: skip
+
+
+def compare_devices(device: str, small: Small, fleet: int | str = "auto") -> dict[str, Any]:
+    """Run a suite on the CPU and on a device, and compare UA condition by condition.
+
+    Returns:
+        The difference of the means over seeds, against the standard deviation over seeds on the
+        CPU and against the standard error of such a difference.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        one = _scores(Path(folder), "cpu", small.suite(1), min(8, os.cpu_count() or 1))
+        other = _scores(Path(folder), device, small.suite(fleet), 1)
+    by_seed = [table.groupby(CONDITION, observed=True)["ua"] for table in (one, other)]
+    means, spreads = [g.mean() for g in by_seed], [g.std() for g in by_seed]
+    difference = (means[1] - means[0]).abs()
+    error = ((spreads[0] ** 2 + spreads[1] ** 2) / small.seeds).pow(0.5)
+    worst = difference.idxmax()
+    return {
+        "what": BOTH,
+        "conditions": len(difference),
+        "seeds": small.seeds,
+        "largest_difference": float(difference.max()),
+        "where": [str(part) for part in worst],
+        "seed_sd_there": float(spreads[0][worst]),
+        "mean_difference": float(difference.mean()),
+        "mean_signed_difference": float((means[1] - means[0]).mean()),
+        "mean_seed_sd": float(spreads[0].mean()),
+        "largest_seed_sd": float(spreads[0].max()),
+        "share_within_two_errors": float((difference <= 2 * error + 1e-9).mean()),
+    }
+
+
+def _scores(folder: Path, device: str, content: dict[str, Any], jobs: int) -> pd.DataFrame:
+    """Return one row for each condition and seed: UA, averaged over the folds."""
+    path, root = folder / "small.yaml", folder / f"on {device} {content['numerics']['fleet']}"
+    path.write_text(json.dumps(content), "utf-8")
+    outcome = run_plan(make_plan(load_suite(path), device), root, jobs, Quiet())
+    if outcome.failures:
+        raise RuntimeError(f"{outcome.failures[0].cell} on {device}: {outcome.failures[0].error}")
+    table = pd.read_parquet(root / "results.parquet")
+    scores = table.groupby([*CONDITION, "seed"], observed=True)["ua"].mean()
+    return scores.reset_index()
