@@ -134,7 +134,7 @@ def _whole(
     stages: Sequence[dict[str, Any]],
     run: float,
 ) -> dict[str, Any] | None:
-    """Add the epochs and conditions that were left out, then the cells; None where no cell was done."""
+    """Add the epochs and conditions left out, then the cells; None where no cell was done."""
     if not cells:
         return None
     published = {
