@@ -91,6 +91,10 @@ class GridEvaluator:
                     )
         return found
 
+    def forget(self) -> None:
+        """Drop the noise that was drawn; it is drawn again, and equal, when it is asked for."""
+        vars(self).pop("_damages", None)
+
     def values_digest(self) -> str:
         """Return the digest of the normalised test features and of every drawn tensor.
 

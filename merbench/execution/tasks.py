@@ -187,6 +187,8 @@ def _run_cell(
                 learnt.weights,
                 _arrays(evaluator.corruptor.normaliser, fold.shape.names),
             )
+    # The next cell of this fold trains first, and then draws it again in a moment.
+    evaluator.forget()
 
 
 def _record(
