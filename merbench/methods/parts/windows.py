@@ -43,33 +43,40 @@ class _WindowMaximum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Return (B, C) maxima."""
-        windows = functional.conv1d(values.transpose(1, 2), weight, bias)
+        # Frames lie channels last as they are: as an image of height 1 they need no reordering.
+        image = values.transpose(1, 2)[:, :, None]
+        filters = weight[:, :, None].contiguous(memory_format=torch.channels_last)
+        windows = functional.conv2d(image, filters, bias)[:, :, 0].transpose(1, 2)
         last = (lengths - weight.shape[2]).clamp(min=0)
-        beyond = torch.arange(windows.shape[2], device=lengths.device) > last[:, None]
-        highest, where = windows.masked_fill_(beyond[:, None], -torch.inf).max(2)
-        ctx.save_for_backward(values, weight, where, highest > 0)
-        ctx.height = weight.shape[2]
-        return highest.clamp_(min=0)
+        beyond = torch.arange(windows.shape[1], device=lengths.device) > last[:, None]
+        windows = windows.masked_fill(beyond[..., None], -torch.inf)
+        highest = windows.amax(1)
+        ctx.save_for_backward(values, weight, windows, highest)
+        return highest.clamp(min=0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor, Tensor]:
         """Return the gradients of values, where anyone asks, of weight and of bias."""
-        values, weight, where, positive = ctx.saved_tensors
-        (texts, frames, width), filters = values.shape, where.shape[1]
-        reaching = (gradient * positive).t()  # (C, B)
-        device = where.device
+        values, weight, windows, highest = ctx.saved_tensors
+        (texts, frames, width), (filters, _, height) = values.shape, weight.shape
+        device = values.device
+        reaching = (gradient * (highest > 0)).t()  # (C, B)
+        # The first window that attains the maximum: the one of highest rank.
+        count = windows.shape[1]
+        rank = torch.arange(count, 0, -1, device=device, dtype=windows.dtype)[:, None]
+        where = count - ((windows == highest[:, None]) * rank).amax(1).long()
         first = where.t() + torch.arange(0, texts * frames, frames, device=device)
-        taps = torch.arange(ctx.height, device=device)[:, None, None]
-        rows = ctx.height * filters  # one for each tap and filter, with an entry for each text
+        taps = torch.arange(height, device=device)[:, None, None]
+        rows = height * filters  # one for each tap and filter, with an entry for each text
         product = torch.sparse_csr_tensor(
             torch.arange(0, rows * texts + 1, texts, device=device),
             (first + taps).flatten(),
-            reaching.expand(ctx.height, -1, -1).flatten(),
+            reaching.expand(height, -1, -1).flatten(),
             (rows, texts * frames),
             check_invariants=False,
         )
         of_taps: Tensor = product @ values.reshape(-1, width)
-        of_weight = of_taps.view(ctx.height, filters, width).permute(1, 2, 0)
+        of_weight = of_taps.view(height, filters, width).permute(1, 2, 0)
         of_values = None
         if ctx.needs_input_grad[0]:
             by_tap = weight.permute(2, 0, 1).reshape(rows, width)
