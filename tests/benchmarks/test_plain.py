@@ -122,7 +122,9 @@ def test_logits_are_ours_under_every_pattern_where_nothing_is_padded(level_fold,
     other, _ = same_batch(batch, level_fold)
     with torch.no_grad():
         expected = ours.fuse(ours.embed(batch.observed), batch.states)
-        torch.testing.assert_close(plain(other.zeroed()), expected, rtol=1e-4, atol=1e-5)
+        # Both convolve in float32, each in an order of its own: rounding goes by the largest logit.
+        atol = 1e-5 * float(expected.abs().max())
+        torch.testing.assert_close(plain(other.zeroed()), expected, rtol=1e-4, atol=atol)
 
 
 def test_a_batch_is_padded_with_zeros_to_its_longest(fold) -> None:
