@@ -24,6 +24,7 @@ _FILES = (
     "execution/prepare.py",
     "execution/protocol.py",
     "execution/tasks.py",
+    "execution/together.py",
     "methods/base.py",
     "methods/sklearn.py",
 )
