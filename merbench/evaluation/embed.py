@@ -19,9 +19,10 @@ _FRAMES = {"cpu": 16384, "cuda": 262144}
 _FEATURES = {"cpu": 2**22, "cuda": 2**28}
 
 
-def frames_at_once(device: torch.device) -> int:
-    """Return how many frames an encoder reads in one pass on a device."""
-    return _FRAMES.get(device.type, _FRAMES["cpu"])
+def frames_at_once(device: torch.device, width: int = 1) -> int:
+    """Return how many frames of a width an encoder reads in one pass on a device."""
+    frames, features = (each.get(device.type, each["cpu"]) for each in (_FRAMES, _FEATURES))
+    return min(frames, features // width)
 
 
 def embed_together(
@@ -41,8 +42,7 @@ def embed_together(
     sequences = inputs[0] if len(inputs) == 1 else Ragged.concatenate([*inputs])
     order = sequences.lengths.argsort(stable=True)
     parts: list[Tensor] = []
-    features = _FEATURES.get(order.device.type, _FEATURES["cpu"])
-    frames = min(frames_at_once(order.device), features // sequences.width)
+    frames = frames_at_once(order.device, sequences.width)
     for rows in chunks_of(sequences.lengths[order].tolist(), frames):
         some = sequences.take(order[rows])
         everyone = torch.arange(len(some), device=order.device)
@@ -99,15 +99,3 @@ def embed_inputs(
         everywhere.index_copy(0, rows, embeddings)
         for embeddings in embed_together(predictor, modality, there, state)
     ]
-
-
-def embed_available(
-    predictor: EncodeFuse,
-    modality: str,
-    sequences: Ragged,
-    available: Tensor,
-    state: State,
-    absent: Tensor,
-) -> Tensor:
-    """Return (n, E) of one input; see `embed_inputs`."""
-    return embed_inputs(predictor, modality, [sequences], available, state, absent)[0]

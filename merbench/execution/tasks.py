@@ -34,7 +34,8 @@ from merbench.methods.base import (
 )
 from merbench.store.cell import CellOutline
 from merbench.store.store import Store
-from merbench.training.loop import TrainedStage, restore
+from merbench.training.course import TrainedStage
+from merbench.training.loop import restore
 
 
 @dataclass(frozen=True)

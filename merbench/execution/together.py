@@ -16,14 +16,9 @@ from merbench.execution.prepare import forget_prepared, prepare
 from merbench.execution.protocol import Protocol
 from merbench.methods.base import Selection, Stage
 from merbench.store.store import Store
-from merbench.training.loop import (
-    Member,
-    TrainedStage,
-    Weights,
-    may_join,
-    restore,
-    train_members,
-)
+from merbench.training.course import TrainedStage, Weights
+from merbench.training.fleet import may_join
+from merbench.training.loop import Member, restore, train_members
 
 Task = StageTask | CellTask
 Trained = dict[str, TrainedStage | Exception]

@@ -89,6 +89,7 @@ class Course:
         self.weights: dict[Selection, Weights] = {}
         self._names: Sequence[str] = ()
         self._terms: list[Tensor] = []
+        self._means: dict[str, float] = {}
 
     def start(self, epoch: int) -> None:
         """Draw an epoch's order."""
@@ -109,21 +110,23 @@ class Course:
         self._terms.append(terms)
 
     def check(self, epoch: int) -> None:
-        """Refuse to go on with a loss that is none.
+        """Take the means of an epoch's terms, and refuse to go on with a loss that is none.
 
         Raises:
             CellError: the epoch's loss is not finite.
         """
-        terms = self._mean_terms()
-        if not math.isfinite(sum(terms.values())):
+        means = torch.stack(self._terms).mean(0).tolist()
+        self._means = dict(zip(self._names, means, strict=True))
+        loss = sum(means)
+        if not math.isfinite(loss):
             raise CellError(
-                f"stage {self.stage.name!r}: the loss is {sum(terms.values())} in epoch {epoch} "
-                f"(terms {terms})"
+                f"stage {self.stage.name!r}: the loss is {loss} in epoch {epoch} "
+                f"(terms {self._means})"
             )
 
     def end(self, epoch: int, scores: dict[Selection, float], seconds: float) -> None:
-        """Note an epoch, and keep its weights where it is the best so far by some criterion."""
-        terms = self._mean_terms()
+        """Note a checked epoch, and keep its weights where it is the best by some criterion."""
+        terms = self._means
         lr = learning_rate(self.stage.training, epoch)
         record = EpochRecord(
             self.stage.name,
@@ -165,7 +168,3 @@ class Course:
             members,
             self.validator.diagnose(self.network),
         )
-
-    def _mean_terms(self) -> dict[str, float]:
-        means = torch.stack(self._terms).mean(0).tolist()
-        return dict(zip(self._names, means, strict=True))

@@ -278,7 +278,7 @@ class _Readers:
         orders = [sequences.lengths.argsort(stable=True) for sequences in inputs]
         lengths = [each.lengths[order] for each, order in zip(inputs, orders, strict=True)]
         longest = pad_sequence(lengths, batch_first=True).amax(0).cummax(0).values
-        frames = frames_at_once(longest.device) // len(inputs)
+        frames = frames_at_once(longest.device, inputs[0].width) // len(inputs)
         parts = []
         for rows in chunks_of(longest.tolist(), frames):
             some = [s.take(order[rows]) for s, order in zip(inputs, orders, strict=True)]

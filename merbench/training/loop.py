@@ -21,30 +21,10 @@ from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, Network, Selection, Stage
 from merbench.training.config import StageTraining
-from merbench.training.course import (
-    Course,
-    EpochRecord,
-    TrainedStage,
-    Weights,
-    learning_rate,
-)
-from merbench.training.fleet import Fleet, may_join
+from merbench.training.course import Course, TrainedStage, Weights, learning_rate
+from merbench.training.fleet import Fleet
 from merbench.training.sampling import Sampler
 from merbench.training.validate import Validator, clean_embeddings
-
-__all__ = [
-    "EpochRecord",
-    "Member",
-    "TrainedStage",
-    "TrainingData",
-    "Weights",
-    "learning_rate",
-    "may_join",
-    "restore",
-    "train_members",
-    "train_stage",
-    "usable",
-]
 
 
 @dataclass(frozen=True)
@@ -145,8 +125,7 @@ def train_members(stage: Stage, members: Sequence[Member]) -> list[TrainedStage 
             generators.append(seeds.forked_generator(member.device))
     if courses:
         fleet = Fleet(stage, [course.network for course in courses.values()], generators)
-        places = {number: place for place, number in enumerate(courses)}
-        _train(stage, fleet, courses, found, places)
+        _train(stage, fleet, courses, found)
     return [found[number] for number in range(len(members))]
 
 
@@ -259,10 +238,9 @@ def _train(
     form: _Form,
     courses: dict[int, Course],
     found: dict[int, TrainedStage | CellError],
-    places: dict[int, int] | None = None,
 ) -> None:
     """Train until every network has ended, and note what became of each."""
-    places = places or dict.fromkeys(courses, 0)
+    places = {number: place for place, number in enumerate(courses)}
     going, started = dict(courses), len(courses)
     for epoch in range(1, stage.training.total_epochs + 1):
         begun = time.perf_counter()

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from merbench.execution.prepare import PreparedFold
-from merbench.training.loop import Member, TrainedStage, train_members
+from merbench.training.course import TrainedStage
+from merbench.training.loop import Member, train_members
 from tests.benchmarks.ours import OurEpoch, Trained
 
 MEMBERS = (8, 30)

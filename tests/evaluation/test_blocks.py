@@ -13,7 +13,7 @@ import torch
 from merbench import registry
 from merbench.corruption.grid import ABSENT, CLEAN, Condition, NoiseColumn, all_patterns, build_grid
 from merbench.evaluation import embed, evaluator
-from merbench.evaluation.embed import embed_available, embed_sequences, frames_at_once
+from merbench.evaluation.embed import embed_inputs, embed_sequences, frames_at_once
 from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fuse, fused_rows
 from merbench.features.observation import State
@@ -158,8 +158,8 @@ def test_predictions_are_those_of_plain_embeddings_fused_condition_by_condition(
             gone = embed_sequences(network, modality, stand_in, State.ABSENT)
             known[m, ABSENT] = gone.expand(len(world.test), -1)
             for seen in {*under.grid.inputs(m)} - {ABSENT}:
-                known[m, seen] = embed_available(
-                    network, modality, under.sequences(m, seen),
+                (known[m, seen],) = embed_inputs(
+                    network, modality, [under.sequences(m, seen)],
                     world.test.available[:, m], seen.state, gone,
                 )  # fmt: skip
         assert (0, CLEAN) in known

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from merbench.corruption.grid import all_patterns
 from merbench.errors import CellError
-from merbench.evaluation.embed import embed_available, embed_sequences
+from merbench.evaluation.embed import embed_inputs, embed_sequences
 from merbench.evaluation.fuse import fuse
 from merbench.features.observation import ObservedModality, State, zero_input
 from merbench.features.part import Part
@@ -216,8 +216,8 @@ def test_what_is_not_available_reads_as_the_stand_in(there) -> None:
     m = next(m for m in world.shape.modalities if m.name == "sound")
     absent = embed_sequences(predictor, "sound", zero_input(m, CPU), State.ABSENT)
     each = [torch.randn(4, m.width) if here else torch.zeros(0, m.width) for here in there]
-    found = embed_available(
-        predictor, "sound", ragged(*each), torch.tensor(there), State.PRESENT, absent
+    (found,) = embed_inputs(
+        predictor, "sound", [ragged(*each)], torch.tensor(there), State.PRESENT, absent
     )
     for row, x in enumerate(each):
         expected = (

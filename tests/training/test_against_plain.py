@@ -24,7 +24,8 @@ from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, Network, Stage
 from merbench.methods.parts import attention, encoders, vae
 from merbench.training import validate
-from merbench.training.loop import TrainedStage, TrainingData, train_stage
+from merbench.training.course import TrainedStage
+from merbench.training.loop import TrainingData, train_stage
 from merbench.training.sampling import Sampler
 from tests.methods.world import CPU, World, build, make_stages, make_world
 from tests.training.plain_layers import Weights

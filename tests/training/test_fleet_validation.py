@@ -82,7 +82,7 @@ def test_noised_validation_is_each_members_own(world, score) -> None:
 @pytest.mark.parametrize("method", ["discard", "nmer"])
 def test_embeddings_and_logits_are_those_of_each_alone(world, monkeypatch, method, frames) -> None:
     """However many frames are read at once: one row a chunk, some, or all of them."""
-    monkeypatch.setattr(fleets, "frames_at_once", lambda device: frames)
+    monkeypatch.setattr(fleets, "frames_at_once", lambda device, width: frames)
     stage = make_stages(method, **({"selection": "noised"} if method == "nmer" else {}))[-1]
     fleet, networks, validators = some(world, stage)
     fleet.door.eval()

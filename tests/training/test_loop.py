@@ -22,13 +22,8 @@ from merbench.execution.prepare import prepare
 from merbench.execution.protocol import Division, Protocol
 from merbench.methods.base import Network, Stage
 from merbench.training.config import StageTraining
-from merbench.training.loop import (
-    TrainedStage,
-    TrainingData,
-    learning_rate,
-    restore,
-    train_stage,
-)
+from merbench.training.course import TrainedStage, learning_rate
+from merbench.training.loop import TrainingData, restore, train_stage
 from merbench.training.sampling import Sampler, batches
 from merbench.training.validate import Validator
 from tests.methods.world import CPU, NETWORKS, World, make_corpus, make_stages, make_world
