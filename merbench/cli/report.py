@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from merbench.errors import ConfigError, IncompleteError
-from merbench.report.facts import RUN
 from merbench.report.report import write_reports
+from merbench.results.facts import RUN
 
 RUNS = Path("runs")
 

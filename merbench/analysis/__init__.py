@@ -1,0 +1,1 @@
+"""What a run says: values with intervals, contrasts, robustness, and the verdict in words."""
