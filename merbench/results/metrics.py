@@ -139,6 +139,15 @@ def _weighted_f1(counts: Counts) -> Floats:
     return _ratio((support * np.nan_to_num(_f1_of_classes(counts))).sum(-1), support.sum(-1))
 
 
+def confidence_bins(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the calibration bin of each confidence.
+
+    Bins are open to the left: (0, 1/15], (1/15, 2/15], ...; 0 itself goes to the first.
+    """
+    bins: NDArray[np.int64] = np.ceil(confidence * ECE_BINS).astype(np.int64) - 1
+    return np.clip(bins, 0, ECE_BINS - 1)
+
+
 def _ece(
     probabilities: NDArray[np.floating],
     labels: NDArray[np.integer],
@@ -146,8 +155,7 @@ def _ece(
 ) -> Floats:
     confidence = np.take_along_axis(probabilities, predictions[..., None], -1)[..., 0]
     confidence = np.asarray(confidence, np.float64)
-    # Bins are open to the left: (0, 1/15], (1/15, 2/15], ...; 0 itself goes to the first.
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    bins = confidence_bins(confidence)
     lead, n = confidence.shape[:-1], confidence.shape[-1]
     groups = int(np.prod(lead))
     codes = (np.arange(groups)[:, None] * ECE_BINS + bins.reshape(groups, n)).ravel()
