@@ -39,7 +39,7 @@ class Intervals(NamedTuple):
         return np.sqrt(self.sample_se**2 + np.nan_to_num(self.seed_se) ** 2)
 
 
-def sample_variance(replicates: Floats, clusters: int) -> Floats:
+def sample_variance(replicates: NDArray[np.floating], clusters: int) -> Floats:
     """Return the bootstrap variance, times G / (G - 1), which makes it unbiased for a mean.
 
     Args:
@@ -55,7 +55,7 @@ def sample_variance(replicates: Floats, clusters: int) -> Floats:
     return variance
 
 
-def seed_variance(swapped: Floats) -> Floats:
+def seed_variance(swapped: NDArray[np.floating]) -> Floats:
     """Return the variance of the seed average that is due to the seeds.
 
     Args:
