@@ -78,9 +78,7 @@ def _conditions(number: int) -> tuple[ConditionKey, ...]:
     return in_grid_order(found[:number], PATTERNS)
 
 
-def _cells(
-    header: TableHeader, labels: np.ndarray, size: Size
-) -> Iterator[CellPredictions]:
+def _cells(header: TableHeader, labels: np.ndarray, size: Size) -> Iterator[CellPredictions]:
     severities = np.array([c.severity for c in header.conditions])
     for key in header.cells:
         rng = np.random.default_rng(header.cells.index(key))
@@ -92,7 +90,9 @@ def _cells(
         predictions = np.where(right, truth, guesses)
         confidence = 0.3 + 0.6 * rng.random(right.shape, np.float32)
         probabilities = np.repeat(((1 - confidence) / 3)[..., None], len(CLASSES), -1)
-        np.put_along_axis(probabilities, predictions[..., None].astype(int), confidence[..., None], -1)
+        np.put_along_axis(
+            probabilities, predictions[..., None].astype(int), confidence[..., None], -1
+        )
         yield CellPredictions(
             *key, utterances, truth, predictions, probabilities.astype(np.float16)
         )
