@@ -89,7 +89,8 @@ def _share_of_flips(d: Floats, bar: float) -> float:
     """
     first, second = _sums(d[: len(d) // 2]), np.sort(_sums(d[len(d) // 2 :]))
     short = np.searchsorted(second, bar - first, side="left")
-    return float(1 - short.mean() / len(second))
+    reached = int(np.sum(len(second) - short))
+    return float(reached / 2 ** len(d))
 
 
 def _sums(d: Floats) -> Floats:
