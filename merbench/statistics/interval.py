@@ -170,8 +170,7 @@ def two_sided(value: Floats, se: Floats, df: Floats) -> Floats:
     """Return the two-sided p of "the value is 0"; 1 for 0 +- 0, 0 for any other value +- 0."""
     t = np.full(value.shape, np.inf)
     np.divide(np.abs(value), se, out=t, where=se != 0)
-    t[(se == 0) & (value == 0)] = 0
-    t[np.isnan(value)] = np.nan
+    t = np.where((se == 0) & (value == 0), 0.0, np.where(np.isnan(value), np.nan, t))
     p: Floats = 2 * stats.t.sf(t, df)
     return p
 
