@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from merbench.analysis.facts import Fact
 from merbench.analysis.published import PublishedTable
-from merbench.results.facts import Fact
 from merbench.results.header import TableHeader
 from merbench.results.summary import Summary
 
@@ -56,12 +56,13 @@ class Statement:
     """One sentence of the verdict.
 
     Attributes:
-        kind: `lead` (who leads, by how much), `supported`, `unsupported`, `equivalent`, or `limit`
-            (a reason why something cannot be claimed).
+        kind: `lead` (who leads, by how much), `finding` (where which method is best, and where it
+            breaks), `supported`, `unsupported`, `equivalent`, or `limit` (a reason why something
+            cannot be claimed).
         text: the sentence.
     """
 
-    kind: Literal["lead", "supported", "unsupported", "equivalent", "limit"]
+    kind: Literal["lead", "finding", "supported", "unsupported", "equivalent", "limit"]
     text: str
 
 

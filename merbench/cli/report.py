@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from merbench.analysis.facts import RUN
 from merbench.errors import ConfigError, IncompleteError
 from merbench.report.report import write_reports
-from merbench.results.facts import RUN
 
 RUNS = Path("runs")
 

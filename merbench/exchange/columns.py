@@ -9,7 +9,7 @@ from merbench.errors import ConfigError, did_you_mean
 from merbench.exchange.conditions import KEYS
 
 # Columns of a run's own table that say nothing an import needs, and how pandas calls its index.
-UNUSED = ("corpus", "method", "speaker", "requested", "", "__index_level_0__")
+UNUSED = ("corpus", "method", "speaker", "dialogue", "requested", "", "__index_level_0__")
 KNOWN = ("utterance", "condition", *KEYS, "fold", "seed", "prediction", "label", "protocol")
 
 

@@ -22,7 +22,7 @@ from merbench.execution.identity import identity_of
 from merbench.execution.plan import Plan
 from merbench.execution.run import Quiet, run_alone
 from merbench.results.header import TableHeader
-from merbench.results.tables import RESULTS, CellPredictions, RunTables
+from merbench.results.tables import RESULTS, CellPredictions
 from merbench.store.directory import RUN, alone, read_run, refuse_strangers
 from merbench.store.folders import read_record, write_text
 from merbench.store.identity import Identity, digest_of
@@ -207,10 +207,10 @@ def _show(plan: Plan, store: Store, identity: Identity) -> bool:
         ]
         shown = header.with_imports(seeds_by_label(imports))
         corpus = plan.protocol.corpus
-        speakers = None if corpus.speakers is None else corpus.speakers.tolist()
         rebuild_tables(
             store,
-            RunTables(shown, corpus.utterances, speakers),
+            shown,
+            corpus,
             [*cells, *imported_cells(store, imports, shown.cells)],
         )
     write_text(store.root / RUN, json.dumps(describe_imports(run, imports), indent=1) + "\n")

@@ -19,7 +19,6 @@ from merbench.execution.protocol import Protocol
 from merbench.execution.sharing import shared
 from merbench.execution.tasks import Outcome
 from merbench.execution.worker import outcomes
-from merbench.results.tables import RunTables
 from merbench.store.directory import RUN, alone, discard, read_run, refuse_strangers
 from merbench.store.folders import write_text
 from merbench.store.imports import (
@@ -233,11 +232,8 @@ class _Run:
             for cell in self.plan.cells
             if (record := self._record(cell)) is not None
         ]
-        speakers = None if corpus.speakers is None else corpus.speakers.tolist()
-        tables = RunTables(header, corpus.utterances, speakers)
-        rebuild_tables(
-            self.store, tables, [*own, *imported_cells(self.store, imports, header.cells)]
-        )
+        cells = [*own, *imported_cells(self.store, imports, header.cells)]
+        rebuild_tables(self.store, header, corpus, cells)
 
     def _describe(self, status: str, failures: Sequence[Failure]) -> None:
         plan, corpus = self.plan, self.plan.protocol.corpus

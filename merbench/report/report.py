@@ -10,9 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from merbench.analysis.facts import Fact, headline, provenance, read_record, suite_name, warnings
 from merbench.report.figures import Panel, Style, severity_panel, styles
 from merbench.results.confusion import Confusion, read_confusion
-from merbench.results.facts import Fact, headline, provenance, read_record, suite_name, warnings
 from merbench.results.metrics import confusion_metric
 from merbench.results.render import Shown, shown, to_csv, to_latex, to_markdown
 from merbench.results.severity import noise_columns, severity_curves

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from merbench.errors import IncompleteError
+from merbench.results.cell_rows import open_predictions, rows_of_cells
 from merbench.results.header import CellKey, TableHeader
+from merbench.results.metrics import confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -66,37 +66,13 @@ def read_confusion(path: Path) -> Confusion:
         IncompleteError: there is no such file.
         ConfigError: the file is not one of ours.
     """
-    if not path.is_file():
-        raise IncompleteError(f"{path}: no such table; the run has no finished cell yet")
-    with pq.ParquetFile(path) as file:
+    with open_predictions(path) as file:
         header = TableHeader.from_schema(file.schema_arrow, path)
         axes = (len(header.methods), len(header.seeds), len(header.folds))
-        grid, classes = len(header.conditions), len(header.classes)
-        counts = np.zeros((*axes, grid, classes, classes), np.int64)
+        classes = len(header.classes)
+        counts = np.zeros((*axes, len(header.conditions), classes, classes), np.int64)
         done = np.zeros(axes, np.bool_)
-        columns = ["method", "fold", "seed", "condition", "label", "prediction"]
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=columns).combine_chunks()
-            place = (
-                header.methods.index(rows["method"][0].as_py()),
-                header.seeds.index(rows["seed"][0].as_py()),
-                header.folds.index(rows["fold"][0].as_py()),
-            )
-            labels, predictions = (_codes(rows[c], header.classes) for c in ("label", "prediction"))
-            # One code for condition and truth makes the count a single confusion matrix.
-            truth = rows["condition"].to_numpy().astype(np.int64) * classes + labels
-            pairs = np.bincount(truth * classes + predictions, minlength=grid * classes**2)
-            counts[place] = pairs.reshape(grid, classes, classes)
-            done[place] = True
+        for rows in rows_of_cells(file, header):
+            counts[rows.place] = confusion_matrix(rows.labels, rows.predictions, classes)
+            done[rows.place] = True
     return Confusion(header, counts, done)
-
-
-def _codes(column: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return positions in `classes`, whatever order the file's own dictionary has."""
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0)
-    names = array.dictionary.to_pylist()
-    positions = np.array([classes.index(name) for name in names], np.int64)
-    codes: NDArray[np.int64] = positions[array.indices.to_numpy()]
-    return codes

@@ -10,6 +10,7 @@ from merbench.errors import IncompleteError
 from merbench.results.averages import Average, Mean, Pool, evaluate, mean_of, over_settings
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
 from merbench.results.confusion import Confusion
+from merbench.results.header import TableHeader
 from merbench.results.metrics import ConfusionMetric
 from merbench.results.summary import MEAN, NO_NOISE
 
@@ -42,7 +43,7 @@ def severity_curves(
         raise IncompleteError("the run has no finished cell")
     points = [
         (name, severity, average)
-        for name, averages in _points(confusion, column).items()
+        for name, averages in severity_points(confusion.header, column).items()
         for severity, average in sorted(averages.items())
     ]
     rows = []
@@ -57,12 +58,16 @@ def severity_curves(
     return pd.DataFrame(rows, columns=["method", "column", "severity", "value"])
 
 
-def _points(confusion: Confusion, column: NoiseColumn) -> dict[str, dict[float, Average]]:
+def origin_of(header: TableHeader, pattern: str, column: NoiseColumn) -> str:
+    """Return the pattern whose noise-free column is severity 0."""
+    return pattern if column.on == "present" else header.complete
+
+
+def severity_points(header: TableHeader, column: NoiseColumn) -> dict[str, dict[float, Average]]:
     """Return, for `mean` and each pattern, what stands at each severity."""
-    complete = confusion.header.complete
+    complete = header.complete
     patterns = {
-        pattern: dict(_curve(confusion, pattern, column))
-        for pattern in patterns_of(confusion.header.conditions)
+        pattern: dict(_curve(header, pattern, column)) for pattern in patterns_of(header.conditions)
     }
     patterns = {pattern: curve for pattern, curve in patterns.items() if curve}
     partials = [curve for pattern, curve in patterns.items() if pattern != complete]
@@ -77,17 +82,16 @@ def _points(confusion: Confusion, column: NoiseColumn) -> dict[str, dict[float, 
 
 
 def _curve(
-    confusion: Confusion, pattern: str, column: NoiseColumn
+    header: TableHeader, pattern: str, column: NoiseColumn
 ) -> Iterator[tuple[float, Average]]:
-    conditions = confusion.header.conditions
+    conditions = header.conditions
     draws: dict[float, list[Pool]] = {}
     for k, c in enumerate(conditions):
         if c.pattern == pattern and c.column == column:
             draws.setdefault(c.severity, []).append(Pool((k,)))
     if not draws:
         return
-    origin = pattern if column.on == "present" else confusion.header.complete
-    start = over_settings(conditions, origin, NO_NOISE)
+    start = over_settings(conditions, origin_of(header, pattern, column), NO_NOISE)
     if start is not None and 0.0 not in draws:
         yield 0.0, start
     for severity, found in draws.items():

@@ -48,6 +48,7 @@ class Summary:
             each fold; `seed_sd`: standard deviation (n - 1) of `value` over seeds; `n`: predictions
             in a confusion matrix; `seeds`: how many are averaged. NaN where there is no value.
         names: label -> how the method is shown, where that is not its label.
+        averages: column -> what is averaged in it.
     """
 
     stem: str
@@ -58,6 +59,7 @@ class Summary:
     columns: tuple[str, ...]
     frame: pd.DataFrame
     names: Mapping[str, str] = field(default_factory=dict)
+    averages: Mapping[str, Average] = field(default_factory=dict)
 
     def wide(self, quantity: str = "value") -> pd.DataFrame:
         """Return one quantity with methods down and columns across."""
@@ -212,7 +214,15 @@ def _build(
     if confusion.missing:
         caption += f" Incomplete: {_plural(len(confusion.missing), 'cell')} missing."
     return Summary(
-        stem, title, caption, metric, header.methods, tuple(averages), frame, header.shown_as
+        stem,
+        title,
+        caption,
+        metric,
+        header.methods,
+        tuple(averages),
+        frame,
+        header.shown_as,
+        averages,
     )
 
 

@@ -47,11 +47,13 @@ class RunTables:
         header: the axes of the run.
         utterances: ids of the corpus; cells name utterances by their position here.
         speakers: speaker of each utterance, or None where the corpus knows none.
+        dialogues: dialogue of each utterance, or None where the corpus knows none.
     """
 
     header: TableHeader
     utterances: Sequence[str]
     speakers: Sequence[str] | None = None
+    dialogues: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,12 @@ def _text(codes: NDArray[np.integer], values: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), values)
 
 
+def _names(names: Sequence[str] | None, number: int) -> pa.DictionaryArray:
+    if names is None:
+        return pa.nulls(number, TEXT)
+    return pa.array(names, pa.string()).dictionary_encode()
+
+
 class _Layout:
     """The columns of both tables, and how a cell fills them."""
 
@@ -170,14 +178,11 @@ class _Layout:
         self._conditions = conditions_table(header.conditions)
         self._classes = pa.array(header.classes, pa.string())
         self._utterances = pa.array(run.utterances, pa.string())
-        self._speakers = (
-            pa.nulls(len(run.utterances), TEXT)
-            if run.speakers is None
-            else pa.array(run.speakers, pa.string()).dictionary_encode()
-        )
+        self._speakers = _names(run.speakers, len(run.utterances))
+        self._dialogues = _names(run.dialogues, len(run.utterances))
         metadata = header.to_metadata()
         halves = [pa.field(f"p_{name}", pa.float16()) for name in header.classes]
-        names = ("utterance", "speaker", "label", "prediction")
+        names = ("utterance", "speaker", "dialogue", "label", "prediction")
         self.predictions_schema = pa.schema(
             [*CELL_FIELDS, *FIELDS, *(pa.field(name, TEXT) for name in names), *halves], metadata
         )
@@ -211,6 +216,7 @@ class _Layout:
             *self._conditions.take(of_row).columns,
             _text(utterances, self._utterances),
             self._speakers.take(pa.array(utterances)),
+            self._dialogues.take(pa.array(utterances)),
             _text(np.tile(cell.labels, conditions), self._classes),
             _text(cell.predictions.ravel(), self._classes),
         ]

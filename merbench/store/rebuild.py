@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from merbench.corpus.corpus import Corpus
 from merbench.results.cells import write_cell_tables
+from merbench.results.header import TableHeader
 from merbench.results.tables import CellPredictions, RunTables, write_tables
 from merbench.store.imports import FoundCell
 from merbench.store.store import Store
 
 
-def rebuild_tables(store: Store, tables: RunTables, cells: Sequence[FoundCell]) -> None:
+def rebuild_tables(
+    store: Store, header: TableHeader, corpus: Corpus, cells: Sequence[FoundCell]
+) -> None:
     """Write the four tables of a run, each replaced at once.
 
     Args:
         store: of the run.
-        tables: axes, utterances and speakers.
-        cells: those that are there, in the order of `tables.header.cells`.
+        header: axes of the run.
+        corpus: whose utterances they are.
+        cells: those that are there, in the order of `header.cells`.
     """
 
     def predictions() -> Iterator[CellPredictions]:
         for cell in cells:
             yield store.cell_predictions(cell.folder, cell.record)
 
+    speakers, dialogues = (
+        None if groups is None else groups.tolist()
+        for groups in (corpus.speakers, corpus.dialogues)
+    )
+    tables = RunTables(header, corpus.utterances, speakers, dialogues)
     write_tables(store.root, tables, predictions())
     write_cell_tables(store.root, [cell.record for cell in cells])

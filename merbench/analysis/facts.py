@@ -10,8 +10,10 @@ from typing import Any
 
 from merbench.errors import ConfigError, IncompleteError
 from merbench.results.confusion import Confusion
+from merbench.results.header import TableHeader
 
 RUN = "run.json"
+SUITE = "suite.yaml"
 Record = Mapping[str, Any]
 
 
@@ -93,6 +95,92 @@ def provenance(record: Record) -> tuple[Fact, ...]:
         "Versions": _plain(record.get("versions")),
     }
     return _facts(facts)
+
+
+def protocol(record: Record) -> tuple[Fact, ...]:
+    """Return what was done about the data: folds, absent modalities, donors."""
+    corpus, suite = (_section(record, key) for key in ("corpus", "suite"))
+    folds = _folds(record)
+    absent = {
+        str(m["name"]): m["natively_absent"]
+        for m in _mappings(corpus.get("modalities"))
+        if m.get("natively_absent") is not None
+    }
+    overlap: dict[str, int] = {}
+    for fold in folds:
+        for name, count in _section(fold, "overlap").items():
+            overlap[name] = overlap.get(name, 0) + int(count)
+    scheme = _section(suite, "folds")
+    facts = {
+        "Folds": _words(
+            scheme.get("scheme"),
+            scheme.get("by") and f"by {scheme['by']}",
+            scheme.get("limit") and f"the first {scheme['limit']} only",
+        ),
+        "Utterances by fold": "; ".join(
+            f"{fold.get('name')}: {fold.get('train')} train, {fold.get('valid')} validation, "
+            f"{fold.get('test')} test"
+            for fold in folds
+        ),
+        "Shared between parts, over all folds": _words(
+            *(f"{name}: {count}" for name, count in overlap.items())
+        ),
+        "Natively absent": _words(*(f"{name}: {count}" for name, count in absent.items())),
+        "Epochs": "picked on validation data by the mean over partial patterns, never on test data",
+        "Training that is incomplete": f"{100 * float(suite.get('train_missing_rate') or 0):.0f} %",
+        "Donors the fold trained on": _words(*_donors(record)),
+    }
+    return _facts(facts)
+
+
+def test_to_train(record: Record, header: TableHeader) -> float:
+    """Return the number of test over that of training utterances, in the mean fold."""
+    sizes = [(f["test"], f["train"]) for f in _folds(record) if f.get("test") and f.get("train")]
+    if sizes:
+        return float(sum(test for test, _ in sizes) / sum(train for _, train in sizes))
+    return 1 / max(1, len(header.folds) - 1)
+
+
+def reproduce(record: Record) -> tuple[str, ...]:
+    """Return the commands that make the run and its report again."""
+    suite = _section(record, "suite")
+    if not suite:
+        return ()
+    reader = _section(suite, "corpus").get("reader")
+    revision = _section(record, "git").get("revision")
+    corpus = "" if reader == "synthetic" else f" --corpus {reader}:PATH"
+    out = f"runs/{suite.get('name')}"
+    return (
+        *([f"git checkout {revision}"] if revision else []),
+        f"merbench run {SUITE}{corpus} --out {out}",
+        f"merbench report {out}",
+    )
+
+
+def resolved_suite(record: Record) -> dict[str, Any]:
+    """Return the suite as it was run, without where its corpus lay; empty without a record."""
+    suite = dict(_section(record, "suite"))
+    if suite:
+        suite["corpus"] = {k: v for k, v in _section(suite, "corpus").items() if k != "path"}
+    return suite
+
+
+def _folds(record: Record) -> list[Record]:
+    return _mappings(record.get("folds"))
+
+
+def _mappings(value: object) -> list[Record]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _donors(record: Record) -> list[str]:
+    """Return, for each noise that has donors, the mean share over folds."""
+    shares: dict[str, list[float]] = {}
+    for fold in _section(record, "donors_trained_on").values():
+        if isinstance(fold, Mapping):
+            for noise, share in fold.items():
+                shares.setdefault(noise, []).append(float(share))
+    return [f"{noise} {100 * sum(found) / len(found):.0f} %" for noise, found in shares.items()]
 
 
 def warnings(record: Record, confusion: Confusion) -> tuple[str, ...]:

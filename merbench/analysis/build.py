@@ -1,0 +1,160 @@
+"""From a run's tables to its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merbench.analysis.contrasts import ROPE, contrast_table, exploratory_table
+from merbench.analysis.curves import curve_values, curves_of
+from merbench.analysis.evidence import DRAWS, Evidence, gather_evidence
+from merbench.analysis.facts import (
+    Record,
+    headline,
+    protocol,
+    provenance,
+    read_record,
+    reproduce,
+    suite_name,
+    test_to_train,
+    warnings,
+)
+from merbench.analysis.findings import Findings, Ranks
+from merbench.analysis.published import published_for
+from merbench.analysis.quantities import Matrices
+from merbench.analysis.reliability import calibration_table, reliability_table
+from merbench.analysis.robustness import robustness
+from merbench.analysis.scope import inference_of
+from merbench.analysis.tables import grid_values, with_intervals
+from merbench.analysis.training import chosen_epochs, costs, training_curves
+from merbench.analysis.verdict import Ground, verdict
+from merbench.results.conditions import CLEAN
+from merbench.results.header import TableHeader
+from merbench.results.metrics import confusion_metric
+from merbench.results.summary import overview, summary_tables
+from merbench.results.tables import PREDICTIONS
+from merbench.results.tally import Tally, read_tally
+from merbench.statistics.ranks import rank_methods
+
+METRICS = ("ua", "wa", "f1")
+HEADLINE_METHOD = "nmer"
+
+
+def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findings:
+    """Compute the findings of a run from its four tables and run.json.
+
+    Args:
+        directory: of the run.
+        partial: leave holes blank instead of refusing a run that has any.
+        draws: bootstrap samples.
+
+    Raises:
+        IncompleteError: cells are missing (and `partial` is False), naming each; or there is none.
+        ConfigError: a file is not one of ours.
+    """
+    record = read_record(directory)
+    tally = read_tally(directory / PREDICTIONS)
+    header, confusion = tally.header, tally.confusion
+    metrics = _metrics(record)
+    shown = [confusion_metric(name) for name in metrics]
+    overviews = [overview(confusion, metric, partial) for metric in shown]
+    by_metric = [summary_tables(confusion, metric, partial) for metric in shown]
+    tables = [table for group in zip(*by_metric, strict=True) for table in group]
+    curves = curves_of(header)
+    averages = [a for table in (*overviews, *tables) for a in table.averages.values()]
+    matrices = Matrices(len(header.conditions), averages)
+    evidence = gather_evidence(tally, matrices, metrics, draws)
+    overviews = [with_intervals(table, evidence) for table in overviews]
+    tables = [with_intervals(table, evidence) for table in tables]
+    inference = inference_of(tally, evidence, draws, ROPE)
+    pairs = declared_pairs(record, header)
+    contrasts = contrast_table(evidence, tally, overviews, pairs, test_to_train(record, header))
+    summaries = robustness(evidence, tally)
+    main = contrasts[contrasts["metric"] == metrics[0]] if len(contrasts) else contrasts
+    missing = tables[0] if tables[0].stem.endswith(CLEAN) else None
+    ground = Ground(header, evidence, overviews[0], missing, main, summaries, inference)
+    patterns, confusions = _confusions(tally)
+    return Findings(
+        name=suite_name(record, directory),
+        header=header,
+        names={m: header.shown_as.get(m, m) for m in header.methods},
+        metrics=metrics,
+        inference=inference,
+        verdict=verdict(ground),
+        overviews=tuple(overviews),
+        tables=tuple(tables),
+        curves=curve_values(evidence, metrics, curves),
+        grid=grid_values(evidence, metrics, len(header.conditions)),
+        robustness=summaries,
+        contrasts=contrasts,
+        exploratory=exploratory_table(evidence, metrics[0], pairs, len(header.conditions)),
+        ranks=_ranks(evidence, len(header.conditions)),
+        confusions=confusions,
+        patterns=patterns,
+        training=training_curves(directory, header),
+        chosen=chosen_epochs(directory, header),
+        reliability=reliability_table(tally),
+        calibration=calibration_table(tally),
+        costs=costs(directory, tally),
+        seen=header.seen,
+        published=published_for(header.corpus, header.classes),
+        headline=headline(record, confusion),
+        protocol=protocol(record),
+        warnings=warnings(record, confusion),
+        provenance=provenance(record),
+        reproduce=reproduce(record),
+    )
+
+
+def declared_pairs(record: Record, header: TableHeader) -> tuple[tuple[str, str], ...]:
+    """Return the contrasts of the suite; without any, nmer against every other method."""
+    suite = record.get("suite")
+    found = suite.get("contrasts") if isinstance(suite, Mapping) else None
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return tuple((str(pair[0]), str(pair[1])) for pair in found)
+    others = [m for m in header.methods if m != HEADLINE_METHOD]
+    return tuple((HEADLINE_METHOD, m) for m in others) if len(others) < len(header.methods) else ()
+
+
+def _metrics(record: Record) -> tuple[str, ...]:
+    """Return the suite's metrics; UA, which robustness is measured by, is always one, and first."""
+    suite = record.get("suite")
+    found = suite.get("metrics") if isinstance(suite, Mapping) else None
+    wanted = {*found} if isinstance(found, Sequence) else {*METRICS}
+    return tuple(name for name in METRICS if name in wanted | {METRICS[0]})
+
+
+def _confusions(tally: Tally) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Return the noise-free patterns, and (method, pattern, C, C) row shares, mean over seeds."""
+    header = tally.header
+    places = {c.pattern: k for k, c in enumerate(header.conditions) if c.is_clean}
+    classes = len(header.classes)
+    shares = np.full((len(header.methods), len(places), classes, classes), np.nan)
+    for index in range(len(header.methods)):
+        usable = tally.done[index].all(axis=-1)
+        counts = tally.confusion.counts[index][usable].sum(axis=(0, 1))[[*places.values()]]
+        totals = counts.sum(axis=-1, keepdims=True)
+        np.divide(counts, totals, out=shares[index], where=totals > 0)
+    return tuple(places), shares
+
+
+def _ranks(evidence: Evidence, conditions: int) -> Ranks | None:
+    methods = evidence.methods
+    if len(methods) < 3:
+        return None
+    samples = evidence.samples[METRICS[0]]
+    found = rank_methods(np.stack([samples[m].value[:conditions] for m in methods], axis=-1))
+    order = np.argsort(found.mean_ranks, kind="stable")
+    place = {int(method): k for k, method in enumerate(order)}
+    cliques = [sorted(place[m] for m in clique) for clique in found.cliques]
+    return Ranks(
+        methods=tuple(methods[m] for m in order),
+        ranks=tuple(float(found.mean_ranks[m]) for m in order),
+        critical_difference=found.critical_difference,
+        cliques=tuple(sorted((clique[0], clique[-1]) for clique in cliques)),
+        conditions=found.blocks,
+        friedman=found.friedman.statistic,
+    )

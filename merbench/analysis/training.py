@@ -1,0 +1,76 @@
+"""Training curves, the epochs chosen, and what training and evaluation cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from merbench.results.cells import CELLS, CELLS_SCHEMA, CURVES, CURVES_SCHEMA
+from merbench.results.header import TableHeader
+from merbench.results.tally import Tally
+
+KEY = ["method", "fold", "seed"]
+
+
+def training_curves(directory: Path, header: TableHeader) -> pd.DataFrame:
+    """Return method, stage, epoch, value, low, high, cells.
+
+    The value is the validation score on partial patterns (on the complete one where a stage has
+    only that), its mean and range over the cells that trained so long.
+    """
+    curves = _table(directory / CURVES)
+    value = curves["valid_partial"].fillna(curves["valid_complete"])
+    grouped = curves.assign(value=value).groupby(["method", "stage", "epoch"], sort=False)["value"]
+    frame = grouped.agg(value="mean", low="min", high="max", cells="count").reset_index()
+    return _in_order(frame, header, ["epoch"])
+
+
+def chosen_epochs(directory: Path, header: TableHeader) -> pd.DataFrame:
+    """Return method, stage, fold, seed, epoch: the weights each cell was evaluated with."""
+    curves = _table(directory / CURVES)
+    cells = curves.groupby([*KEY, "stage"], sort=False)["chosen_partial"]
+    by_partial = cells.transform("any").astype(bool)
+    picked = curves["chosen_partial"].where(by_partial, curves["chosen_complete"]).astype(bool)
+    frame = curves.loc[picked, ["method", "stage", "fold", "seed", "epoch"]]
+    return _in_order(frame, header, ["fold", "seed"])
+
+
+def costs(directory: Path, tally: Tally) -> pd.DataFrame:
+    """Return method, parameters, train_seconds, shared_seconds, ms_per_prediction, peak_memory.
+
+    Means over cells; memory is the largest, in bytes. A prediction is one utterance under one
+    condition.
+    """
+    header = tally.header
+    cells = _table(directory / CELLS)
+    sizes = {
+        header.folds[fold]: int(tally.units.sizes[tally.units.fold == fold].sum())
+        for fold in set(tally.units.fold.tolist())
+    }
+    predictions = cells["fold"].map(sizes) * len(header.conditions)
+    cells = cells.assign(ms_per_prediction=1000 * cells["evaluate_seconds"] / predictions)
+    grouped = cells.groupby("method", sort=False)
+    frame = grouped[["parameters", "train_seconds", "shared_seconds", "ms_per_prediction"]].mean()
+    frame["peak_memory"] = grouped["peak_memory"].max()
+    return _in_order(frame.reset_index(), header, [])
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Read a table; empty where the run has none."""
+    if path.is_file():
+        return pd.read_parquet(path)
+    schema = {CELLS: CELLS_SCHEMA, CURVES: CURVES_SCHEMA}[path.name]
+    empty: pd.DataFrame = schema.empty_table().to_pandas()
+    return empty
+
+
+def _in_order(frame: pd.DataFrame, header: TableHeader, by: list[str]) -> pd.DataFrame:
+    """Sort by method as the suite has them, then by stage as they were trained."""
+    stages = {name: k for k, name in enumerate(dict.fromkeys(frame.get("stage", ())))}
+    keys = {"method": {m: k for k, m in enumerate(header.methods)}, "stage": stages}
+    keys["fold"] = {fold: k for k, fold in enumerate(header.folds)}
+    order = [name for name in ("method", "stage", *by) if name in frame]
+    return frame.sort_values(
+        order, key=lambda c: c.map(keys[c.name]) if c.name in keys else c, kind="stable"
+    ).reset_index(drop=True)
