@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-INK = "#010203"  # stands for the page's text colour until the SVG is written
+from merbench.report.figures.styles import INK, Style
+
 SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "merbench",
     "svg.fonttype": "none",
@@ -25,25 +24,6 @@ SETTINGS: dict[Any, Any] = {
         ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
     ),
 }
-MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"))
-COLOURS = tuple(sns.color_palette("colorblind").as_hex())
-# The palette's yellow and pale pink are hard to see on white: they come last.
-ORDER = (0, 1, 2, 3, 4, 5, 9, 7, 6, 8)
-
-
-@dataclass(frozen=True)
-class Style:
-    """How one method is drawn, in every figure of a report.
-
-    Attributes:
-        colour: hexadecimal.
-        marker: matplotlib's name.
-        glyph: the marker as a character, for the legend.
-    """
-
-    colour: str
-    marker: str
-    glyph: str
 
 
 @dataclass(frozen=True)
@@ -53,16 +33,6 @@ class Panel:
     identifier: str
     title: str
     svg: str
-
-
-def styles(methods: Sequence[str]) -> dict[str, Style]:
-    """Give each method a colour and a marker; 70 methods can be told apart."""
-    chosen = {}
-    for index, method in enumerate(methods):
-        # Past ten methods colours repeat, and the markers move on by one.
-        marker, glyph = MARKERS[(index + index // len(ORDER)) % len(MARKERS)]
-        chosen[method] = Style(COLOURS[ORDER[index % len(ORDER)]], marker, glyph)
-    return chosen
 
 
 def severity_panel(

@@ -1,0 +1,161 @@
+"""A sheet measured in inches from its top left corner, and text that is measured before drawn.
+
+Layout engines draw every figure several times over; sizes worked out beforehand cost nothing and
+clip nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
+
+from merbench.report.figures.styles import FAMILY, NORMAL, SMALL, Roster
+
+LINE = 1.25  # height of a line, in font sizes
+SLACK = 1.03  # renderers place glyphs on whole pixels
+ELLIPSIS = "…"
+LONGEST = 1.9  # inches that a name may take before it is broken into lines
+
+
+class Size(NamedTuple):
+    """Width and height in inches."""
+
+    width: float
+    height: float
+
+
+@lru_cache(maxsize=8192)
+def _line_width(text: str, size: float, weight: str) -> float:
+    font = FontProperties(family=FAMILY, size=size, weight=weight)
+    width = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    return float(width) / 72 * SLACK
+
+
+def text_size(text: str, size: float = NORMAL, weight: str = "normal") -> Size:
+    """Return how much room text takes, its lines as they are."""
+    lines = text.split("\n")
+    return Size(
+        max(_line_width(line, size, weight) for line in lines), len(lines) * size * LINE / 72
+    )
+
+
+def widest(texts: Sequence[str], size: float = NORMAL, weight: str = "normal") -> float:
+    """Return the width of the widest, 0 without any."""
+    return max((text_size(text, size, weight).width for text in texts), default=0.0)
+
+
+def wrap(text: str, width: float, size: float = NORMAL, lines: int = 3) -> str:
+    """Break text into lines of at most `width` inches: after a blank, `+`, `_`, `-`, else anywhere.
+
+    What does not fit into `lines` ends in an ellipsis.
+    """
+    text = " ".join(text.split())
+    broken: list[str] = []
+    line = ""
+    for word in re.findall(r"[^ +_-]*[ +_-]?", text):
+        while word:
+            if _line_width((line + word).rstrip(), size, "normal") <= width:
+                line, word = line + word, ""
+            elif line:
+                broken.append(line.rstrip())
+                line = ""
+            else:  # a word wider than the line
+                cut = max(1, _fitting(word, width, size))
+                broken.append(word[:cut])
+                word = word[cut:]
+    broken += [line.rstrip()] if line.strip() or not broken else []
+    if len(broken) > lines:
+        last = broken[lines - 1]
+        while last and _line_width(last + ELLIPSIS, size, "normal") > width:
+            last = last[:-1]
+        broken = [*broken[: lines - 1], last + ELLIPSIS]
+    return "\n".join(broken)
+
+
+def _fitting(word: str, width: float, size: float) -> int:
+    """Return how many characters of a word fit into a width."""
+    count = len(word)
+    while count > 1 and _line_width(word[:count], size, "normal") > width:
+        count -= 1
+    return count
+
+
+class Paper:
+    """A figure whose parts are placed in inches from the top left corner."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height))
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes; labels and ticks lie outside the box."""
+        bottom = self.height - top - height
+        return self.figure.add_axes(
+            (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        )
+
+    def text(self, left: float, top: float, text: str, **style: Any) -> Text:
+        """Write text whose top left corner is given, unless `style` aligns it otherwise."""
+        settings: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": NORMAL} | style
+        return self.figure.text(left / self.width, 1 - top / self.height, text, **settings)
+
+    def line(self, xs: Sequence[float], tops: Sequence[float], **style: Any) -> Line2D:
+        """Draw a line through points given in inches."""
+        line = Line2D(
+            [x / self.width for x in xs],
+            [1 - top / self.height for top in tops],
+            transform=self.figure.transFigure,
+            **style,
+        )
+        self.figure.add_artist(line)
+        return line
+
+
+class Legend:
+    """Names of methods with their line and marker, in columns as wide as the widest name."""
+
+    KEY = 0.36
+    GAP = 0.18
+
+    def __init__(self, roster: Roster, methods: Sequence[str], width: float) -> None:
+        self.roster, self.methods = roster, tuple(methods)
+        room = min(width, LONGEST + self.KEY) - self.KEY
+        self.labels = [wrap(roster.names[method], room, NORMAL, 2) for method in self.methods]
+        column = widest(self.labels) + self.KEY + self.GAP
+        columns = max(1, min(len(self.methods), math.floor((width + self.GAP) / column)))
+        self.rows = math.ceil(len(self.methods) / columns) if self.methods else 0
+        # As few columns as the rows need, so that the last row is not ragged.
+        self.columns = math.ceil(len(self.methods) / self.rows) if self.rows else 0
+        self.column = column
+        self.row = max((text_size(label).height for label in self.labels), default=0.0) + 0.03
+
+    @property
+    def height(self) -> float:
+        """How much room it takes, in inches."""
+        return self.rows * self.row
+
+    def draw(self, paper: Paper, left: float, top: float) -> None:
+        """Draw it with its top left corner at a place."""
+        for index, (method, label) in enumerate(zip(self.methods, self.labels, strict=True)):
+            x = left + index // self.rows * self.column
+            y = top + (index % self.rows + 0.5) * self.row
+            key = [x, x + self.KEY / 2 - 0.04, x + self.KEY - 0.08]
+            paper.line(key, [y] * 3, markevery=[1], **self.roster.styles[method].line)
+            paper.text(
+                x + self.KEY, y, label, va="center_baseline" if "\n" not in label else "center"
+            )
+
+
+def footnote(paper: Paper, left: float, text: str) -> None:
+    """Write a small note at the foot of the sheet."""
+    paper.text(left, paper.height - 0.06, text, fontsize=SMALL, va="bottom", alpha=0.75)

@@ -1,0 +1,42 @@
+"""Writing figures to files: PNG, SVG and PDF of each, equal bytes for equal findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from merbench.analysis.findings import Findings
+from merbench.report.figures.sheets import Sheet, curve_sheets
+from merbench.report.figures.styles import house_style
+from merbench.report.figures.svg import svg_text
+
+DOTS_PER_INCH = 200
+
+
+def write_figures(findings: Findings, directory: Path) -> list[Path]:
+    """Write every figure that a run has.
+
+    Args:
+        findings: of the run.
+        directory: to write to; made where it is not there.
+
+    Returns:
+        The files, each figure as PNG, SVG and PDF.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    return [path for sheet in sheets_of(findings) for path in write_sheet(sheet, directory)]
+
+
+def sheets_of(findings: Findings) -> list[Sheet]:
+    """Return the figures of a run, the ones that take longest first."""
+    return curve_sheets(findings)
+
+
+def write_sheet(sheet: Sheet, directory: Path) -> list[Path]:
+    """Draw one figure and write it in every format."""
+    png, svg, pdf = (directory / f"{sheet.stem}.{suffix}" for suffix in ("png", "svg", "pdf"))
+    with house_style():
+        figure = sheet.draw()
+        figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Software": None})
+        svg.write_text(svg_text(figure), encoding="utf-8", newline="\n")
+        figure.savefig(pdf, metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")))
+    return [png, svg, pdf]
