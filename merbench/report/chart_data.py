@@ -26,7 +26,8 @@ def chart_json(findings: Findings, tables: Sequence[HeatTable]) -> str:
     chance = 1 / len(findings.header.classes)
     content = {
         "methods": [
-            [findings.names.get(m, m), style.colour, style.glyph] for m, style in drawn.items()
+            [findings.names.get(m, m), style.colour, style.glyph, list(style.dash[1] or ())]
+            for m, style in drawn.items()
         ],
         "chance": {"ua": whole(chance)},
         "curves": _curves(findings),
@@ -67,10 +68,11 @@ def _lines(
 
 
 def _curves(findings: Findings) -> dict[str, Any]:
-    """metric -> noise -> column -> [severities, their names, values, lows, highs]."""
+    """By metric -> noise -> column -> [severities, their names, values, lows, highs]."""
     curves: dict[str, Any] = {}
     grouped = findings.curves.groupby(["metric", "noise", "on", "column"], sort=False)
-    for (metric, noise, on, column), frame in grouped:
+    for key, frame in grouped:
+        metric, noise, on, column = map(str, key)
         points = sorted(frame["severity"].unique())
         entry = [
             [whole(p) for p in points],
@@ -82,7 +84,7 @@ def _curves(findings: Findings) -> dict[str, Any]:
 
 
 def _heat(findings: Findings, tables: Iterable[HeatTable]) -> dict[str, Any]:
-    """metric -> noise -> [values, lows, highs], each (methods, columns) of the table."""
+    """By metric -> noise -> [values, lows, highs], each (methods, columns) of the table."""
     tables = tuple(tables)
     heat: dict[str, Any] = {}
     for metric in findings.metrics:
@@ -98,7 +100,7 @@ def _heat(findings: Findings, tables: Iterable[HeatTable]) -> dict[str, Any]:
 
 
 def _training(findings: Findings) -> dict[str, Any]:
-    """stage -> [epochs, values, lows, highs]."""
+    """By stage -> [epochs, values, lows, highs]."""
     return {
         str(stage): [
             [int(e) for e in sorted(frame["epoch"].unique())],
@@ -109,7 +111,7 @@ def _training(findings: Findings) -> dict[str, Any]:
 
 
 def _reliability(findings: Findings) -> Mapping[str, Any]:
-    """group -> [middles of the bins, accuracies]; a bin stands at its middle for every method."""
+    """By group -> [middles of the bins, accuracies]: methods share the middles."""
     groups: dict[str, Any] = {}
     for group, frame in findings.reliability.groupby("group", sort=False):
         bins = np.sort(frame["bin"].unique())

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import Any
 
 from merbench.analysis.findings import Findings
 from merbench.report.numbers import bracket, p_value, percent, points
 from merbench.report.pattern_tables import ALPHA, noise_title
 
-SURE = 0.95
+Record = Mapping[Any, Any]
 IMPOSSIBLE = "cannot be significant at this size"
 
 
@@ -53,7 +53,6 @@ class ContrastRow:
         tests: other tests by name, each as shown.
         detectable: the smallest difference that this run could show, in points.
         sources: standard errors of sample and seed, in points.
-        note: what else a reader must know.
     """
 
     method: str
@@ -68,17 +67,25 @@ class ContrastRow:
     tests: tuple[str, ...]
     detectable: str
     sources: tuple[str, str]
-    note: str
 
 
 @dataclass(frozen=True)
 class ContrastTable:
-    """The contrasts by one metric; `reach` is the half-width of the axis, in points."""
+    """The contrasts by one metric.
+
+    Attributes:
+        metric: its name.
+        label: how it is shown.
+        rows: one for each pair.
+        reach: half-width of the drawings' axis, in points.
+        notes: what else a reader must know of all or some of them.
+    """
 
     metric: str
     label: str
     rows: tuple[ContrastRow, ...]
     reach: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -110,10 +117,13 @@ def contrast_tables(findings: Findings) -> tuple[ContrastTable, ...]:
         frame = findings.contrasts[findings.contrasts["metric"] == metric]
         if frame.empty:
             continue
-        ends = frame[["difference", "low", "high"]].abs().max(axis=None)
-        reach = max(math.ceil(100 * (ends if ends == ends else 0)), 1) / 100
-        rows = tuple(_row(findings, row, reach) for _, row in frame.iterrows())
-        tables.append(ContrastTable(metric, labels.get(metric, metric), rows, f"{100 * reach:.0f}"))
+        ends = frame[["difference", "low", "high"]].abs().to_numpy(dtype=float).ravel()
+        reach = max([1, *(math.ceil(100 * end) for end in ends if math.isfinite(end))]) / 100
+        rows = tuple(_row(findings, row, reach) for row in frame.to_dict("records"))
+        notes = tuple(dict.fromkeys(n for n in frame["note"] if isinstance(n, str) and n))
+        tables.append(
+            ContrastTable(metric, labels.get(metric, metric), rows, f"{100 * reach:.0f}", notes)
+        )
     return tuple(tables)
 
 
@@ -124,7 +134,7 @@ def explored(findings: Findings) -> tuple[Explored, ...]:
         found = frame[frame["q"] <= ALPHA]
         largest = ""
         if len(found):
-            top = found.loc[found["difference"].abs().idxmax()]
+            top = max(found.to_dict("records"), key=lambda record: abs(record["difference"]))
             condition = findings.header.conditions[int(top["condition"])]
             noise = noise_title(condition.column)
             at = "" if condition.is_clean else f" at severity {condition.severity:.2f}"
@@ -142,11 +152,11 @@ def explored(findings: Findings) -> tuple[Explored, ...]:
     return tuple(rows)
 
 
-def _row(findings: Findings, row: pd.Series, reach: float) -> ContrastRow:
+def _row(findings: Findings, row: Record, reach: float) -> ContrastRow:
     names = findings.names
     method, against = (names.get(row[key], row[key]) for key in ("method", "against"))
     shares = _shares(row)
-    verdict, kind = _verdict(method, row)
+    verdict, kind = _verdict(method, row, findings.inference.rope)
     return ContrastRow(
         method=method,
         against=against,
@@ -165,43 +175,37 @@ def _row(findings: Findings, row: pd.Series, reach: float) -> ContrastRow:
         ),
         detectable=percent(row["detectable"]),
         sources=(percent(row["sample_se"], 2), percent(row["seed_se"], 2)),
-        note=row["note"] if isinstance(row["note"], str) else "",
     )
 
 
-def _verdict(method: str, row: pd.Series) -> tuple[str, str]:
-    """Say what the contrast shows: significance first, then practical size."""
-    same = row["equivalent"] >= SURE
-    if row["p_holm"] <= ALPHA:
-        word = "better" if row["difference"] > 0 else "worse"
-        return (f"{method} is {word}" + (", though by less than matters" if same else ""), "yes")
-    if same:
-        return "the same for practical purposes", "same"
-    if not row["p_holm"] == row["p_holm"]:
+def _verdict(method: str, row: Record, rope: float) -> tuple[str, str]:
+    """Say what the contrast shows: a difference, equivalence, or neither."""
+    if math.isnan(row["p_holm"]):
         return "no claim: there is no test", "open"
-    if row["detectable"] == row["detectable"]:
-        return f"not decided: only {percent(row['detectable'])} points or more would show", "open"
-    return "not decided", "open"
+    if row["p_holm"] < ALPHA:
+        return f"{method} is {'better' if row['difference'] > 0 else 'worse'}", "yes"
+    if row["low"] > -rope and row["high"] < rope:
+        return "equivalent", "same"
+    return "not decided: neither a difference nor equivalence is shown", "open"
 
 
 def _attainable(p: float, smallest: float) -> str:
-    if not p == p:
+    if math.isnan(p):
         return ""
-    text = p_value(p)
     if smallest > ALPHA:
-        return f"{text}; {IMPOSSIBLE} (at least {p_value(smallest)})"
-    return text
+        return f"{p_value(p)}; {IMPOSSIBLE} (at least {p_value(smallest)})"
+    return p_value(p)
 
 
-def _shares(row: pd.Series) -> tuple[Share, ...]:
+def _shares(row: Record) -> tuple[Share, ...]:
     found = [(name, float(row[name])) for name in ("better", "equivalent", "worse")]
     if any(math.isnan(value) for _, value in found):
         return ()
     return tuple(Share(name, percent(value, 0), round(100 * value, 1)) for name, value in found)
 
 
-def _span(row: pd.Series, reach: float, rope: float) -> Span | None:
-    if not (row["low"] == row["low"] and row["high"] == row["high"]):
+def _span(row: Record, reach: float, rope: float) -> Span | None:
+    if math.isnan(row["low"]) or math.isnan(row["high"]):
         return None
 
     def place(value: float) -> float:

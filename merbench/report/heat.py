@@ -14,12 +14,13 @@ from merbench.report.pattern_tables import noise_key, noise_title, pattern_note
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
 
 STEPS = 10
+GONE = "gone"
 QUANTITIES = ("value", "low", "high")
 
 
 @dataclass(frozen=True)
 class HeatGroup:
-    """The columns of one pattern: a severity each, the noise-free one first."""
+    """The columns of one pattern: a severity each, and the noise-free one."""
 
     pattern: str
     note: str
@@ -102,10 +103,16 @@ def _table(
         if not own:
             continue
         clean = [k for k, c in enumerate(header.conditions) if c.pattern == pattern and c.is_clean]
-        if clean and column.noise != CLEAN and column.on != "all":
+        names = {s: severity(s) for s in own}
+        if clean and column.noise != CLEAN and column.on == "absent":
+            # What the noise replaces: there, nothing is left of the modality at all.
+            own[math.inf] = clean
+            names[math.inf] = GONE
+        elif clean and column.noise != CLEAN:
             own = {0.0: clean} | own
+            names = {0.0: "0"} | names
         note = pattern_note(pattern, header.modalities, column.on)
-        groups.append(HeatGroup(pattern, note, tuple(severity(s) for s in own)))
+        groups.append(HeatGroup(pattern, note, tuple(names[s] for s in own)))
         members += [tuple(positions) for positions in own.values()]
     shown = members_mean(values, tuple(members))
     firsts = set(np.cumsum([0, *(len(g.severities) for g in groups)]).tolist())

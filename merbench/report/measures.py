@@ -28,6 +28,7 @@ class Measure:
         text: how a value is shown.
         scale: from a value to the number shown, for ranks.
         digits: decimals of that number.
+        censored: True where a value may lie beyond the grid.
     """
 
     name: str
@@ -37,14 +38,15 @@ class Measure:
     text: Callable[[float], str]
     scale: float
     digits: int
+    censored: bool = False
 
 
 MEASURES = (
     Measure(
         "area",
         "Area under the curve",
-        "Area under UA against severity, in %, mean over patterns: what is kept over all severities "
-        "taken together.",
+        "Mean height of UA over severity, in %, on the mean of the patterns: what is kept over all "
+        "severities taken together.",
         True,
         percent,
         100,
@@ -59,6 +61,7 @@ MEASURES = (
         severity,
         1,
         2,
+        censored=True,
     ),
     Measure(
         "mean_drop",
@@ -143,19 +146,29 @@ def _table(findings: Findings, measure: Measure, frame: pd.DataFrame) -> TableVi
 
 
 def _column(findings: Findings, measure: Measure, frame: pd.DataFrame) -> list[Cell]:
-    by_method = frame.set_index("method").reindex(list(findings.header.methods))
+    rows = {row["method"]: row for row in frame.to_dict("records")}
+    first = next(iter(rows.values()))
+    column = NoiseColumn(first["noise"], first["on"])
+    severities = [c.severity for c in findings.header.conditions if c.column == column]
+    beyond = f"> {severity(max(severities, default=math.nan))}"
     cells, values = [], []
-    for _, row in by_method.iterrows():
-        value, low, high = (float(row[name]) for name in ("value", "low", "high"))
-        if row["censored"] is True or row["censored"] == 1:
-            beyond = f"> {severity(value)}"
-            low_text = measure.text(low) if low < value else beyond
-            cells.append(Cell(beyond, bracket(low_text, beyond) if not math.isnan(low) else ""))
-            values.append(math.inf)
+    for method in findings.header.methods:
+        if method not in rows:
+            cells.append(Cell(""))
+            values.append(math.nan)
             continue
-        high_text = measure.text(high)
-        if measure.name == "breakdown" and low == low and math.isnan(high):
-            high_text = "beyond"
-        cells.append(Cell(measure.text(value), bracket(measure.text(low), high_text)))
-        values.append(measure.scale * value)
+        value, low, high = (float(rows[method][name]) for name in ("value", "low", "high"))
+        censored = bool(rows[method]["censored"])
+        ends = [measure.text(low), measure.text(high)]
+        if measure.censored:
+            # An end that is unknown, or not below the last point, lies beyond the grid.
+            ends = [
+                e if end < max(severities) else beyond
+                for e, end in zip(ends, (low, high), strict=True)
+            ]
+        known = not math.isnan(low)
+        cells.append(
+            Cell(beyond if censored else measure.text(value), bracket(*ends) if known else "")
+        )
+        values.append(math.inf if censored else measure.scale * value)
     return ranked(cells, values, measure.higher_is_better, measure.digits)

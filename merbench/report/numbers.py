@@ -1,4 +1,4 @@
-"""Numbers as a reader meets them: percent, points, intervals, p-values, sizes. NaN shows nothing."""
+"""Numbers as a reader meets them: percent, points, intervals, p-values. NaN shows nothing."""
 
 from __future__ import annotations
 

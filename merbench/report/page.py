@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from merbench.analysis.findings import Findings
 from merbench.report.run_view import RunView, run_view
@@ -68,6 +68,14 @@ def render_page(findings: Sequence[Findings]) -> str:
     return page.rstrip("\n") + "\n"
 
 
+def _soft(name: str) -> Markup:
+    """Let a name break where a reader would break it."""
+    text = str(escape(name))
+    for mark in "_+":
+        text = text.replace(mark, f"{mark}<wbr>")
+    return Markup(text)
+
+
 def _title(views: Sequence[RunView]) -> str:
     return ", ".join(dict.fromkeys(view.findings.name for view in views))
 
@@ -82,6 +90,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["drawn"] = Markup  # SVG of our own drawing, its text escaped there
+    environment.filters["soft"] = _soft
     return environment
 
 

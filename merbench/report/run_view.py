@@ -9,7 +9,7 @@ from merbench.report import method_facts as facts
 from merbench.report.cells import TableView
 from merbench.report.chart_data import chart_json
 from merbench.report.contrast_rows import ContrastTable, Explored, contrast_tables, explored
-from merbench.report.figures import Style, styles
+from merbench.report.figures import InlineFigures, inline_figures
 from merbench.report.heat import HeatTable, heat_tables
 from merbench.report.measures import MeasureView, measure_views
 from merbench.report.numbers import percent, plural
@@ -21,7 +21,7 @@ from merbench.report.pattern_tables import (
     overview_views,
     table_views,
 )
-from merbench.report.statics import Statics, statics
+from merbench.report.published_rows import PublishedView, published_views
 from merbench.results.conditions import CLEAN, columns_of
 from merbench.results.summary import MEAN
 
@@ -78,8 +78,8 @@ class RunView:
     calibration: facts.Table
     costs: facts.Table
     seen: facts.Table
-    styles: dict[str, Style]
-    statics: Statics
+    published: tuple[PublishedView, ...]
+    figures: InlineFigures
     data: str
 
     @property
@@ -155,7 +155,7 @@ def run_view(findings: Findings, prefix: str, depth: int) -> RunView:
         calibration=facts.calibration_table(findings),
         costs=facts.cost_table(findings),
         seen=facts.seen_table(findings),
-        styles=styles(header.methods),
-        statics=statics(findings, prefix),
+        published=published_views(findings),
+        figures=inline_figures(findings, prefix),
         data=chart_json(findings, heat),
     )

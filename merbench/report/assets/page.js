@@ -135,9 +135,9 @@ class Chart {
     if (!this.data) return;
     const { x, values, lows, highs, range, title } = this.data, scale = row => row.map(v => v === null ? null : v / 100);
     const series = [{}], rows = [x], bands = [];
-    this.methods.forEach(([name, colour], m) => {
+    this.methods.forEach(([name, colour, , dash], m) => {
       const show = !this.off.has(m), edge = { show, width: 0, points: { show: false }, spanGaps: true };
-      series.push({ show, label: name, stroke: colour, width: 2, points: { show: false }, spanGaps: true }, edge, edge);
+      series.push({ show, label: name, stroke: colour, width: 2, dash: dash.map(d => 2 * d), points: { show: false }, spanGaps: true }, edge, edge);
       rows.push(scale(values[m]), scale((lows || values)[m]), scale((highs || values)[m]));
       if (this.bands && lows) bands.push({ series: [3 * m + 3, 3 * m + 2], fill: colour + "1f" });
     });
@@ -158,7 +158,8 @@ class Chart {
   // The marker of each method at each point, and a dashed line to read against.
   marks(u) {
     const { ctx } = u, at = (px, py) => [u.valToPos(px, "x", true), u.valToPos(py, "y", true)];
-    const line = this.dashed === "diagonal" ? [[0, 0], [1, 100]] : this.data.chance ? this.data.span.map(px => [px, this.data.chance / 100]) : null;
+    const chance = this.data.chance / 100, sight = chance >= this.data.range[0] && chance <= this.data.range[1];
+    const line = this.dashed === "diagonal" ? [[0, 0], [1, 100]] : sight ? this.data.span.map(px => [px, chance]) : null;
     ctx.save();
     if (line) {
       ctx.strokeStyle = ink("--soft");
@@ -227,7 +228,7 @@ function charts(run, data) {
       return;
     }
     const [x, names, values, lows, highs] = entry, chance = data.chance[metric];
-    const range = extent([Object.values(data.curves[metric]).map(n => Object.values(n).map(e => e.slice(2))), chance ?? null]);
+    const range = extent(Object.values(own).map(e => e.slice(2)));
     chart.set({ x: x.map(v => v / 1e4), names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
   });
   start("training", { x: "epoch" }, (chart, { stage, bands }) => {
@@ -254,7 +255,7 @@ function heat(box, data, chance) {
     const groups = [...table.tHead.rows[0].cells].slice(1);
     while (first + groups[group].colSpan <= column) first += groups[group++].colSpan;
     const severity = table.tHead.rows[1].cells[column].textContent, pattern = groups[group].firstChild.textContent;
-    detail.replaceChildren(make("b", {}, cell.parentElement.cells[0].textContent), `, ${pattern}, severity ${severity}: `,
+    detail.replaceChildren(make("b", {}, cell.parentElement.cells[0].textContent), severity === "gone" ? `, ${pattern}, the rest missing: ` : `, ${pattern}, severity ${severity}: `,
       make("b", {}, `${label[metric] || metric} ${percent(values)}`), ` ${bracket(lows, highs)}`);
   };
   all(".pane", box).forEach(pane => {
