@@ -88,7 +88,7 @@ function switches(box, changed = () => {}) {
 // ---- charts
 class Chart {
   constructor(box, methods, { x, dashed }) {
-    Object.assign(this, { box, methods, xTitle: x, dashed, off: new Set(), bands: false });
+    Object.assign(this, { box, methods, xTitle: x, dashed, off: new Set(), bands: false, stressed: null });
     this.plot = box.querySelector(".plot");
     this.readout = box.querySelector(".readout");
     this.spoken = box.querySelector(".spoken");
@@ -139,7 +139,7 @@ class Chart {
       const show = !this.off.has(m), edge = { show, width: 0, points: { show: false }, spanGaps: true };
       series.push({ show, label: name, stroke: colour, width: 2, dash: dash.map(d => 2 * d), points: { show: false }, spanGaps: true }, edge, edge);
       rows.push(scale(values[m]), scale((lows || values)[m]), scale((highs || values)[m]));
-      if (this.bands && lows) bands.push({ series: [3 * m + 3, 3 * m + 2], fill: colour + "1f" });
+      if (this.bands && lows) bands.push({ series: [3 * m + 3, 3 * m + 2], fill: () => this.stressed === null ? colour + "18" : this.stressed === m ? colour + "40" : "#0000" });
     });
     const axis = { stroke: ink("--soft"), grid: { stroke: ink("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", labelSize: 18 };
     this.chart?.destroy();
@@ -174,7 +174,7 @@ class Chart {
     ctx.textBaseline = "middle";
     if (this.data.x.length <= 20) this.methods.forEach(([, colour, glyph], m) => {
       if (this.off.has(m)) return;
-      ctx.globalAlpha = this.stressed === null || this.stressed === undefined || this.stressed === m ? 1 : .2;
+      ctx.globalAlpha = this.stressed === null || this.stressed === m ? 1 : .2;
       ctx.fillStyle = colour;
       this.data.values[m].forEach((v, k) => { if (v !== null) ctx.fillText(glyph, ...at(this.data.x[k], v / 100)); });
     });
@@ -205,9 +205,11 @@ class Chart {
   }
 }
 
-const extent = rows => {
-  const found = rows.flat(9).filter(v => v !== null), low = Math.min(...found) / 100, high = Math.max(...found) / 100;
-  return [Math.max(0, Math.floor(low / 5) * 5), Math.min(100, Math.ceil(high / 5) * 5)];
+// Room for every value, and for the bands as far as they do not push the values into a corner.
+const extent = (rows, bands = []) => {
+  const ends = part => { const found = part.flat(9).filter(v => v !== null).map(v => v / 100); return [Math.min(...found), Math.max(...found)]; };
+  const [low, high] = ends(rows), [least, most] = ends([rows, bands]);
+  return [Math.max(0, Math.floor(Math.max(least, low - 10) / 5) * 5), Math.min(100, Math.ceil(Math.min(most, high + 10) / 5) * 5)];
 };
 
 function charts(run, data) {
@@ -228,12 +230,12 @@ function charts(run, data) {
       return;
     }
     const [x, names, values, lows, highs] = entry, chance = data.chance[metric];
-    const range = extent(Object.values(own).map(e => e.slice(2)));
+    const range = extent(Object.values(own).map(e => e[2]), bands ? Object.values(own).map(e => [e[3], e[4]]) : []);
     chart.set({ x: x.map(v => v / 1e4), names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
   });
   start("training", { x: "epoch" }, (chart, { stage, bands }) => {
     const [x, values, lows, highs] = data.training[stage];
-    chart.set({ x, names: x, values, lows, highs, range: extent([values, bands ? [lows, highs] : []]), span: [x[0] - .5, x[x.length - 1] + .5], title: "validation score, %" }, bands);
+    chart.set({ x, names: x, values, lows, highs, range: extent(values, bands ? [lows, highs] : []), span: [x[0] - .5, x[x.length - 1] + .5], title: "validation score, %" }, bands);
   });
   start("reliability", { x: "confidence", dashed: "diagonal" }, (chart, { group }) => {
     const [x, values] = data.reliability[group];
