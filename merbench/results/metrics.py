@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def _ratio(part: Counts, whole: Counts) -> Floats:
 
 
 def _diagonal(counts: Counts) -> Counts:
-    diagonal: Counts = np.diagonal(counts, axis1=-2, axis2=-1)
+    diagonal: NDArray[Any] = np.diagonal(counts, axis1=-2, axis2=-1)
     return diagonal
 
 

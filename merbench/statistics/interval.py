@@ -1,4 +1,23 @@
-"""Confidence intervals of values and of differences."""
+"""Confidence intervals of values and of differences.
+
+Clusters (speakers, dialogues) that one trained model tests share that model's luck, so that three
+variances matter, each of the mean over seeds:
+
+- between clusters: everything that differs between clusters, and most of what differs between
+  models if each tests one cluster;
+- shared seed luck: what the clusters of a fold have in common in one seed and not in another, and
+  the cluster variance therefore lacks. Known from two seeds on; 0 where a fold tests one cluster;
+- between folds: everything, luck that is common to all seeds (of the training data) too, but known
+  from a few folds only.
+
+The variance of the interval is the larger of (between clusters + shared seed luck) and (between
+folds). Its degrees of freedom lie between clusters - 1 and folds - 1, the nearer to folds - 1 the
+more of it only the folds show: their inverses are weighted by e and 1 - e, where e is the standard
+error that only the folds show over the whole one. Weighting by shares of variance instead gives
+back some power and flags too often when half of the luck is common to all seeds; the larger
+variance with its own degrees of freedom jumps where the two are equal. `reports/calibration` has
+the figures.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +38,11 @@ class Intervals(NamedTuple):
         low: lower bound.
         high: upper bound.
         sample_se: standard error from which clusters were sampled.
-        seed_se: standard error from the seeds of training; NaN where it is not known, and then
-            the bounds leave it out.
+        seed_se: standard error from the seeds of training, all of it; NaN where it is not known,
+            and then the bounds leave it out.
         df: degrees of freedom of the t quantile.
         p: two-sided p of "the value is 0".
+        se: standard error that the bounds are made of.
     """
 
     value: Floats
@@ -32,18 +52,14 @@ class Intervals(NamedTuple):
     seed_se: Floats
     df: Floats
     p: Floats
-
-    @property
-    def se(self) -> Floats:
-        """The whole standard error, of what is known."""
-        return np.sqrt(self.sample_se**2 + np.nan_to_num(self.seed_se) ** 2)
+    se: Floats
 
 
 def sample_variance(replicates: NDArray[np.floating], clusters: int) -> Floats:
     """Return the bootstrap variance, times G / (G - 1), which makes it unbiased for a mean.
 
     Args:
-        replicates: (B, ...) the value in each bootstrap sample of clusters.
+        replicates: (B, ...) the value in each bootstrap sample of clusters (or of folds).
         clusters: G, how many were sampled from.
 
     Returns:
@@ -71,31 +87,72 @@ def seed_variance(swapped: NDArray[np.floating]) -> Floats:
     return variance
 
 
+def shared_seed_variance(by_folds: ArrayLike, by_units: ArrayLike, clusters: int) -> Floats:
+    """Return the seed variance that the variance between clusters lacks.
+
+    What differs between seeds in one cluster alone is in the variance between clusters already;
+    only what the clusters of a fold share is not. With luck of variance s^2 for each of G / m
+    models, each of which tests m clusters of one size, the mean over seeds has s^2 m / G of it; a
+    bootstrap of the clusters expects s^2 (G - m) / (G (G - 1)). That leaves s^2 (m - 1) / (G - 1),
+    which is G / (G - 1) times by_folds - by_units.
+
+    Args:
+        by_folds: (...) seed variance when the seeds of whole folds are swapped.
+        by_units: (...) seed variance when those of one cluster at a time are swapped.
+        clusters: G.
+
+    Returns:
+        (...); at least 0; NaN where either is.
+    """
+    lacking = np.asarray(by_folds, np.float64) - np.asarray(by_units, np.float64)
+    shared: Floats = np.maximum(lacking, 0) * (clusters / max(clusters - 1, 1))
+    return shared
+
+
 def intervals(
     value: ArrayLike,
     sample_variance: ArrayLike,
     seed_variance: ArrayLike,
     clusters: int,
     confidence: float = 0.95,
+    *,
+    shared: ArrayLike | None = None,
+    fold_variance: ArrayLike = np.nan,
+    folds: int = 1,
 ) -> Intervals:
-    """Build intervals: value +- t x sqrt(sample variance + seed variance), clusters - 1 df.
+    """Build intervals value +- t x standard error.
+
+    With the last three arguments left out, the variance is sample + seed variance with clusters - 1
+    degrees of freedom. That counts the seeds' luck twice, and misses luck that the seeds of a fold
+    share; it needs no more than the two variances. `reports/calibration` compares the two.
 
     Args:
         value: (...) the estimates.
-        sample_variance: (...) of them over clusters.
-        seed_variance: (...) of them over seeds; NaN where not known, and then left out.
+        sample_variance: (...) of them between clusters.
+        seed_variance: (...) of them between seeds; NaN where not known, and then left out.
         clusters: G.
         confidence: of the interval.
+        shared: (...) from `shared_seed_variance`: the part of the seed variance to be added.
+        fold_variance: (...) of them between folds, a `sample_variance` of resampled folds.
+        folds: F; one fold has no variance between folds.
 
     Returns:
-        Arrays (...). Without a sample variance the bounds and p are NaN. With a variance of 0, p
-        is 1 for a value of 0 and 0 for any other.
+        Arrays (...). Without a sample variance, bounds and p are NaN. With a variance of 0, p is 1
+        for a value of 0 and 0 for any other.
     """
-    estimate, of_sample, of_seeds = (
-        np.array(a, np.float64) for a in np.broadcast_arrays(value, sample_variance, seed_variance)
+    added = seed_variance if shared is None else shared
+    estimate, of_sample, of_seeds, of_shared, of_folds = (
+        np.array(a, np.float64)
+        for a in np.broadcast_arrays(value, sample_variance, seed_variance, added, fold_variance)
     )
-    df = np.full(estimate.shape, max(clusters - 1, 1), np.float64)
-    se = np.sqrt(of_sample + np.nan_to_num(of_seeds))
+    known = of_sample + np.nan_to_num(of_shared)
+    variance = np.fmax(known, of_folds) if folds > 1 else known
+    variance[np.isnan(known)] = np.nan
+    excess = np.zeros_like(variance)
+    np.divide(variance - known, variance, out=excess, where=variance > 0)
+    excess = np.sqrt(np.nan_to_num(excess))
+    df = 1 / (excess / max(folds - 1, 1) + (1 - excess) / max(clusters - 1, 1))
+    se = np.sqrt(variance)
     half = stats.t.ppf((1 + confidence) / 2, df) * se
     return Intervals(
         value=estimate,
@@ -104,11 +161,13 @@ def intervals(
         sample_se=np.sqrt(of_sample),
         seed_se=np.sqrt(of_seeds),
         df=df,
-        p=_two_sided(estimate, se, df),
+        p=two_sided(estimate, se, df),
+        se=se,
     )
 
 
-def _two_sided(value: Floats, se: Floats, df: Floats) -> Floats:
+def two_sided(value: Floats, se: Floats, df: Floats) -> Floats:
+    """Return the two-sided p of "the value is 0"; 1 for 0 +- 0, 0 for any other value +- 0."""
     t = np.full(value.shape, np.inf)
     np.divide(np.abs(value), se, out=t, where=se != 0)
     t[(se == 0) & (value == 0)] = 0

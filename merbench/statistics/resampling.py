@@ -90,6 +90,23 @@ def replicate(
     return {name: np.ascontiguousarray(values.T) / seeds for name, values in result.items()}
 
 
+def by_fold(
+    counts: Integers, folds_of_units: Integers, metrics: Sequence[ConfusionMetric]
+) -> dict[str, Floats]:
+    """Compute the metrics within each fold, mean over seeds: what tests over folds take.
+
+    Args:
+        counts: (S, U, K, C, C) of S seeds, U units and K matrices (conditions, methods).
+        folds_of_units: (U,) fold of each unit, 0 to F - 1.
+        metrics: what to compute.
+
+    Returns:
+        (F, K) for each metric, by name; NaN where a fold has no utterance of a matrix.
+    """
+    own = _pool_folds(counts, folds_of_units)
+    return {metric.name: metric(own).mean(axis=1) for metric in metrics}
+
+
 def swap_folds(
     counts: Integers, folds_of_units: Integers, metrics: Sequence[ConfusionMetric]
 ) -> dict[str, Floats]:
@@ -109,10 +126,16 @@ def swap_folds(
         (F, S, K) for each metric, by name.
     """
     seeds = len(counts)
-    folds = int(folds_of_units.max()) + 1
-    own = np.zeros((folds, seeds, *counts.shape[2:]), np.int64)
-    np.add.at(own, folds_of_units, counts.swapaxes(0, 1))
+    own = _pool_folds(counts, folds_of_units)
     # Times S throughout: the average is then of integers, and metrics do not mind the factor.
     average = own.sum(axis=1, keepdims=True)
     swapped = seeds * own + average.sum(axis=0) - average
     return {metric.name: metric(swapped) for metric in metrics}
+
+
+def _pool_folds(counts: Integers, folds_of_units: Integers) -> NDArray[np.int64]:
+    """Return (F, S, K, C, C), the sum over the units of each fold."""
+    folds = int(folds_of_units.max()) + 1
+    return np.stack(
+        [counts[:, folds_of_units == fold].sum(axis=1, dtype=np.int64) for fold in range(folds)]
+    )

@@ -1,0 +1,92 @@
+"""`merbench compare`: two runs, or methods of one run, on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from merbench.analysis.comparison import Comparison, compare_methods, compare_runs
+from merbench.analysis.contrasts import ALPHA
+from merbench.analysis.summary_json import comparison_to_json
+from merbench.errors import ConfigError
+from merbench.results.metrics import confusion_metric
+
+_UNLIMITED = 10_000
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--methods", metavar="A,B", help="Methods of one run: the first against the others.")
+@click.option("--metric", default="ua", show_default=True, help="A metric of a confusion matrix.")
+@click.option("--partial", is_flag=True, help="Compare runs with holes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(
+    runs: tuple[Path, ...], methods: str | None, metric: str, *, partial: bool, as_json: bool
+) -> None:
+    """Show paired differences between two runs, or between methods of one.
+
+    \b
+    merbench compare RUN_A RUN_B                 every method of B against that of A
+    merbench compare RUN --methods nmer,if_mmin  nmer against if_mmin
+    """  # noqa: D301  # click looks for the character, not for two
+    chosen = confusion_metric(metric)
+    if len(runs) == 2 and methods is None:
+        found = compare_runs(*runs, chosen, partial)
+    elif len(runs) == 1 and methods is not None:
+        labels = [name.strip() for name in methods.split(",") if name.strip()]
+        found = compare_methods(runs[0], labels, chosen, partial)
+    else:
+        raise ConfigError("expected two runs, or one run with --methods A,B")
+    if as_json:
+        click.echo(comparison_to_json(found), nl=False)
+        return
+    console = Console()
+    console.print(_table(found), width=None if console.is_terminal else _UNLIMITED, crop=False)
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _table(found: Comparison) -> Table:
+    inference = found.inference
+    basis = "; no clusters are known, so there is no interval"
+    if inference.scope != "none":
+        basis = (
+            f"; 95 % intervals over {inference.clusters} {inference.unit}s and {inference.seeds} "
+            "seeds, p by Holm over the rows of a quantity"
+        )
+    first, second = found.sides
+    drawn = Table(
+        title=escape(found.title),
+        caption=f"{found.metric.label} in %{basis}.",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+    drawn.add_column("quantity", max_width=24)
+    drawn.add_column("method" if second == "A" else "against", no_wrap=True)
+    for heading in (first, second, "difference", "interval", "p"):
+        drawn.add_column(escape(heading), justify="right", no_wrap=True)
+    for quantity, rows in found.frame.groupby("quantity", sort=False):
+        for place, row in enumerate(rows.to_dict("records")):
+            drawn.add_row(
+                "" if place else escape(str(quantity)),
+                escape(row["pair"]),
+                f"{100 * row['value']:.1f}",
+                f"{100 * row['value_against']:.1f}",
+                f"{100 * row['difference']:+.1f}",
+                _interval(row["low"], row["high"]),
+                "" if np.isnan(row["p_holm"]) else f"{row['p_holm']:.3f}",
+                style="bold" if row["p_holm"] < ALPHA else "",
+                end_section=place == len(rows) - 1,
+            )
+    return drawn
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f"[{100 * low:+.1f}, {100 * high:+.1f}]"
