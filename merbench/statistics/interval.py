@@ -146,7 +146,7 @@ def intervals(
         for a in np.broadcast_arrays(value, sample_variance, seed_variance, added, fold_variance)
     )
     known = of_sample + np.nan_to_num(of_shared)
-    variance = np.fmax(known, of_folds) if folds > 1 else known
+    variance = np.array(np.fmax(known, of_folds) if folds > 1 else known)
     variance[np.isnan(known)] = np.nan
     excess = np.zeros_like(variance)
     np.divide(variance - known, variance, out=excess, where=variance > 0)
