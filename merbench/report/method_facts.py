@@ -124,7 +124,7 @@ def cost_table(findings: Findings) -> Table:
         "method",
         "parameters",
         "training, s",
-        "of it shared, s",
+        "shared training, s",
         "prediction, ms",
         "peak memory, MiB",
     )

@@ -200,7 +200,7 @@ class Chart {
     this.buttons.forEach((button, m) => {
       const output = button.lastChild, { values, lows, highs } = this.data;
       output.textContent = there ? percent(values[m][index]) : "";
-      if (there && lows) output.append(make("small", {}, bracket(lows[m][index], highs[m][index])));
+      if (there && lows) output.append(" ", make("small", {}, bracket(lows[m][index], highs[m][index])));
     });
   }
 }
@@ -298,6 +298,7 @@ function confusions(run, data) {
   const controls = run.querySelector(".controls[data-for=confusions]");
   if (!controls) return;
   const tables = all(".matrix", run);
+  if (innerWidth < 768) controls.querySelector("[data-axis=method]").value = "0";  // one fits a phone
   choices(controls, ({ pattern, method }) => tables.forEach((table, m) => {
     table.parentElement.hidden = method !== "" && Number(method) !== m;
     table.querySelector(".pattern").textContent = controls.querySelector("[data-axis=pattern]").selectedOptions[0].textContent;
