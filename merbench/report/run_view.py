@@ -9,7 +9,7 @@ from merbench.report import method_facts as facts
 from merbench.report.cells import TableView
 from merbench.report.chart_data import chart_json
 from merbench.report.contrast_rows import ContrastTable, Explored, contrast_tables, explored
-from merbench.report.figures import InlineFigures, inline_figures
+from merbench.report.figures import InlineFigure, InlineFigures, inline_figures
 from merbench.report.heat import HeatTable, heat_tables
 from merbench.report.measures import MeasureView, measure_views
 from merbench.report.numbers import percent, plural
@@ -100,6 +100,11 @@ class RunView:
             f"{plural(told.clusters, unit)}, {plural(told.folds, 'fold')} and "
             f"{plural(told.seeds, 'seed')}. {scope}"
         ).strip()
+
+    @property
+    def curve_figures(self) -> tuple[tuple[str, InlineFigure], ...]:
+        """The figure of each noise under a short name."""
+        return tuple((noise_title(c), figure) for c, figure in self.figures.curves.items())
 
     def statements(self, *kinds: str) -> tuple[Statement, ...]:
         """Return the sentences of these kinds, in order."""

@@ -318,5 +318,8 @@ for (const run of all("[data-run]")) {
   confusions(run, data.confusions);
   charts(run, data);
 }
+const opened = [];
+addEventListener("beforeprint", () => all("main details:not([open])").forEach(d => { d.open = true; opened.push(d); }));
+addEventListener("afterprint", () => opened.splice(0).forEach(d => { d.open = false; }));
 themes();
 })();
