@@ -99,7 +99,7 @@ def mean_panel(curves: pd.DataFrame, roster: Roster, scale: Scale) -> Figure:
 
 
 def curve_sheet(
-    curves: pd.DataFrame, complete: str, roster: Roster, scale: Scale, title: str, note: str
+    curves: pd.DataFrame, complete: str, roster: Roster, scale: Scale, *, title: str, note: str
 ) -> Figure:
     """Draw a panel for the mean over the partial patterns and one for each pattern.
 

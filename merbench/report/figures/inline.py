@@ -8,17 +8,33 @@ from typing import NamedTuple
 
 from merbench.analysis.findings import Findings
 from merbench.report.figures.paper import Paper
-from merbench.report.figures.sheets import Sheet, mean_panels
+from merbench.report.figures.sheets import (
+    Sheet,
+    forest_sheet,
+    mean_panels,
+    overview_sheet,
+    rank_sheet,
+    reliability_figure,
+    training_figure,
+)
 from merbench.report.figures.styles import Roster, Style, house_style
 from merbench.report.figures.svg import inline_svg
 from merbench.results.conditions import NoiseColumn
 
 
 class InlineFigure(NamedTuple):
-    """One SVG element; `identifier` is unique on the page and before every id in it."""
+    """One figure of a page.
+
+    Attributes:
+        identifier: unique on the page, and before every id in the figure.
+        title: what it shows.
+        note: what its bars, bands and shades are, or empty.
+        svg: the element.
+    """
 
     identifier: str
     title: str
+    note: str
     svg: str
 
 
@@ -78,12 +94,22 @@ def inline_figures(findings: Findings, prefix: str = "") -> InlineFigures:
         return InlineFigures(
             legend=_legend(Roster.of(findings), prefix),
             curves={c: _inline(sheet, prefix) for c, sheet in mean_panels(findings).items()},
+            overview=_maybe(overview_sheet(findings, small=True), prefix),
+            contrasts=_maybe(forest_sheet(findings, small=True), prefix),
+            ranks=_maybe(rank_sheet(findings, small=True), prefix),
+            reliability=_maybe(reliability_figure(findings, small=True), prefix),
+            training=_maybe(training_figure(findings, small=True), prefix),
         )
 
 
 def _inline(sheet: Sheet, prefix: str) -> InlineFigure:
     identifier = f"{prefix}{sheet.stem}"
-    return InlineFigure(identifier, sheet.title, inline_svg(sheet.draw(), identifier, sheet.title))
+    svg = inline_svg(sheet.draw(), identifier, sheet.title)
+    return InlineFigure(identifier, sheet.title, sheet.note, svg)
+
+
+def _maybe(sheet: Sheet | None, prefix: str) -> InlineFigure | None:
+    return None if sheet is None else _inline(sheet, prefix)
 
 
 def _legend(roster: Roster, prefix: str) -> tuple[LegendKey, ...]:
@@ -101,4 +127,5 @@ def _legend(roster: Roster, prefix: str) -> tuple[LegendKey, ...]:
 def _key(style: Style, identifier: str) -> str:
     paper = Paper(0.4, 0.16)
     paper.line([0.03, 0.2, 0.37], [0.08] * 3, markevery=[1], **style.line)
-    return inline_svg(paper.figure, identifier, "")
+    size = "width:2.6em;height:auto;vertical-align:middle"
+    return inline_svg(paper.figure, identifier, "", size)

@@ -104,6 +104,17 @@ class Paper:
             (left / self.width, bottom / self.height, width / self.width, height / self.height)
         )
 
+    def board(self) -> Axes:
+        """Add bare axes over the whole sheet whose data coordinates are inches from the top left.
+
+        One such costs a fraction of the many small axes that a mosaic would need.
+        """
+        axes = self.axes(0, 0, self.width, self.height)
+        axes.set_xlim(0, self.width)
+        axes.set_ylim(self.height, 0)
+        axes.set_axis_off()
+        return axes
+
     def text(self, left: float, top: float, text: str, **style: Any) -> Text:
         """Write text whose top left corner is given, unless `style` aligns it otherwise."""
         settings: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": NORMAL} | style

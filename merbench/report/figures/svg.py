@@ -1,4 +1,4 @@
-"""SVG that can stand inside a page: small, in the page's own ink and type, its ids its own."""
+"""Figures as SVG: for files, and to stand inside a page in its own ink and type."""
 
 from __future__ import annotations
 
@@ -8,21 +8,11 @@ import xml.etree.ElementTree as ET
 
 from matplotlib.figure import Figure
 
+from merbench.report.figures.compact import METHOD, NAMESPACE, Compactor, rounded
 from merbench.report.figures.styles import INK, PAPER
 
-NAMESPACE = "http://www.w3.org/2000/svg"
-HREF = "{http://www.w3.org/1999/xlink}href"
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-METHOD = re.compile(r"m\d{1,3}")  # see Roster.tag
-_USUAL = {
-    "stroke-linejoin": "round",
-    "stroke-linecap": "butt",
-    "fill-opacity": "1",
-    "stroke-opacity": "1",
-    "opacity": "1",
-}
-_GEOMETRY = ("d", "x", "y", "width", "height", "transform", "points")
-_NUMBER = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
+LARGEST = 1.6  # how much a page may enlarge a figure: its type is then as large as the page's own
 
 
 def svg_text(figure: Figure) -> str:
@@ -33,127 +23,31 @@ def svg_text(figure: Figure) -> str:
     return re.sub(rf'<g id="({METHOD.pattern})"', r'<g class="\1"', buffer.getvalue())
 
 
-def inline_svg(figure: Figure, identifier: str, label: str) -> str:
+def inline_svg(figure: Figure, identifier: str, label: str, style: str = "") -> str:
     """Return a figure as an element of a page.
 
     Args:
         figure: what to draw; nothing may rely on being clipped by its axes.
         identifier: before every id inside; parts that show a method carry `m0`, `m1`, ... as
             their class.
-        label: what assistive technology reads.
+        label: what assistive technology reads; empty for a figure that says nothing by itself.
+        style: CSS of the element; by default as wide as the page allows.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
     source = buffer.getvalue()
     root = ET.fromstring(source[source.index("<svg") :])
-    used = set(re.findall(r'href="#([^"]+)"', source))
-    _compact(root, used, f"{identifier}-")
+    Compactor(root, f"{identifier}-").run()
     width, height = (float(number) for number in root.attrib["viewBox"].split()[2:])
+    read = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
     root.attrib.clear()
     root.attrib |= {
-        "viewBox": f"0 0 {_rounded(width, 1)} {_rounded(height, 1)}",
-        "role": "img",
-        "aria-label": label,
+        "viewBox": f"0 0 {rounded(width, 1)} {rounded(height, 1)}",
+        **read,
         "stroke-linejoin": "round",
         "fill": INK,
-        # As wide as it was drawn, so that its type is as large as the page's captions at most.
-        "style": f"width:100%;max-width:{1.6 * width:.0f}px",
+        "style": style or f"width:100%;max-width:{LARGEST * width:.0f}px",
     }
     ET.register_namespace("", NAMESPACE)
-    text = ET.tostring(root, encoding="unicode", short_empty_elements=True)
-    text = re.sub(r"\s*\n\s*", "", text).replace(" />", "/>")
+    text = ET.tostring(root, encoding="unicode").replace(" />", "/>")
     return text.replace(INK, "currentColor").replace(PAPER, "var(--page,Canvas)")
-
-
-def _compact(element: ET.Element, used: set[str], prefix: str) -> None:
-    """Keep what is seen: drop empty groups, unused ids, default styles and needless digits."""
-    for child in list(element):
-        _compact(child, used, prefix)
-    kept: list[ET.Element] = []
-    for child in element:
-        kept += _survivors(child)
-    element[:] = kept
-    _rename(element, used, prefix)
-    _shorten(element)
-    if _tag(element) == "g":
-        _hoist(element)
-    if not (element.text or "").strip():
-        element.text = None
-    element.tail = None
-
-
-def _survivors(child: ET.Element) -> list[ET.Element]:
-    """Return what stands in a child's place."""
-    tag = _tag(child)
-    if tag in ("metadata", "style", "clipPath"):
-        return []
-    if tag in ("g", "defs") and not len(child):
-        return []
-    if tag == "path" and child.attrib.get("style") == "fill:none":
-        return []
-    if tag == "g" and not child.attrib:
-        return list(child)
-    return [child]
-
-
-def _tag(element: ET.Element) -> str:
-    return element.tag.removeprefix(f"{{{NAMESPACE}}}") if isinstance(element.tag, str) else ""
-
-
-def _rename(element: ET.Element, used: set[str], prefix: str) -> None:
-    identifier = element.attrib.pop("id", "")
-    if METHOD.fullmatch(identifier):
-        element.set("class", identifier)
-    elif identifier in used:
-        element.set("id", prefix + identifier)
-        if _tag(element) == "path":  # a marker: drawn in the style of its use
-            element.attrib.pop("style", None)
-    if HREF in element.attrib:
-        element.set("href", f"#{prefix}{element.attrib.pop(HREF)[1:]}")
-    element.attrib.pop("clip-path", None)
-
-
-def _shorten(element: ET.Element) -> None:
-    # Markers are a few points wide, so their outline needs another digit.
-    digits = 2 if _tag(element) == "path" and "id" in element.attrib else 1
-    for name in _GEOMETRY:
-        if name in element.attrib:
-            value = _NUMBER.sub(lambda m: _rounded(float(m[0]), digits), element.attrib[name])
-            value = re.sub(r"\s*([A-Za-z])\s*", r"\1", value.strip()) if name == "d" else value
-            element.set(name, value)
-    if element.attrib.get("transform", "").startswith("rotate(0 "):
-        del element.attrib["transform"]
-    items = (item.split(":", 1) for item in element.attrib.pop("style", "").split(";") if item)
-    style = {name.strip(): value.strip() for name, value in items}
-    style = {k: v for k, v in style.items() if k != "font-family" and _USUAL.get(k) != v}
-    if style.get("stroke-linecap") == "square":
-        del style["stroke-linecap"]
-    if style.get("text-anchor") == "start":
-        del style["text-anchor"]
-    if _tag(element) == "text" and style.get("fill") == INK:
-        del style["fill"]  # the ink of the whole element
-    if style:
-        element.set("style", ";".join(f"{k}:{v}" for k, v in style.items()))
-
-
-def _hoist(group: ET.Element) -> None:
-    """Move a style that all markers of a group share to the group."""
-    marks = [child for child in group if _tag(child) == "use"]
-    shared = {child.attrib.get("style") for child in marks}
-    if (
-        len(marks) > 1
-        and len(marks) == len(group)
-        and len(shared) == 1
-        and "style" not in group.attrib
-    ):
-        style = shared.pop()
-        if style is not None:
-            group.set("style", style)
-            for child in marks:
-                del child.attrib["style"]
-
-
-def _rounded(number: float, digits: int) -> str:
-    text = f"{number:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{number:.0f}"
-    text = "0" if text in ("-0", "") else text
-    return re.sub(r"^(-?)0\.", r"\1.", text)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from merbench.analysis.findings import Findings
-from merbench.report.figures.sheets import Sheet, curve_sheets
+from merbench.report.figures.sheets import (
+    Sheet,
+    confusion_figure,
+    curve_sheets,
+    forest_sheet,
+    heat_maps,
+    overview_sheet,
+    rank_sheet,
+    reliability_figure,
+    robustness_sheets,
+    training_figure,
+)
 from merbench.report.figures.styles import house_style
 from merbench.report.figures.svg import svg_text
 
@@ -28,7 +39,20 @@ def write_figures(findings: Findings, directory: Path) -> list[Path]:
 
 def sheets_of(findings: Findings) -> list[Sheet]:
     """Return the figures of a run, the ones that take longest first."""
-    return curve_sheets(findings)
+    single = (
+        confusion_figure(findings),
+        training_figure(findings),
+        reliability_figure(findings),
+        overview_sheet(findings),
+        forest_sheet(findings),
+        rank_sheet(findings),
+    )
+    return [
+        *curve_sheets(findings),
+        *robustness_sheets(findings),
+        *heat_maps(findings),
+        *(sheet for sheet in single if sheet is not None),
+    ]
 
 
 def write_sheet(sheet: Sheet, directory: Path) -> list[Path]:
