@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from merbench.report.figures.curves import STEPS, Scale, band, scale_of
-from merbench.report.figures.paper import Paper, footnote, text_size, wrap
+from merbench.report.figures.paper import Paper, footnote, heading, text_size, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 
 BARS = 0.16  # share of a panel's height that the most frequent epoch takes
@@ -72,14 +72,13 @@ def training_sheet(
         max(text_size(t).height for t in titles[r * columns : (r + 1) * columns]) + 0.07
         for r in range(rows)
     ]
-    caption = wrap(title, full - 0.2, LARGE) if title else ""
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL) if note else ""
     top = text_size(caption, LARGE).height + 0.14 if caption else 0.02
     foot = text_size(note, SMALL).height + 0.1 if note else 0.02
     below = 0.22  # epochs differ from panel to panel
     paper = Paper(full, top + sum(head) + rows * (height + below) + 0.14 + foot)
-    if caption:
-        paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         y = top + sum(head[: row + 1]) + row * (height + below)
@@ -94,8 +93,7 @@ def training_sheet(
         )
         _draw(axes, panel, roster, scale)
         axes.tick_params(labelleft=column == 0)
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 
