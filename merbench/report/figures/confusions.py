@@ -39,7 +39,7 @@ def confusion_sheet(
         note: at its foot.
     """
     count = len(classes)
-    cell = 0.2 if count <= NUMBERS_UP_TO else 0.1
+    cell = 0.2 if count <= NUMBERS_UP_TO else 0.115
     side, gap = cell * count, 0.14
     shown = [wrap(name, 0.62, SMALL, 1) for name in classes]
     names = [wrap(roster.names[m], min(LONGEST, 1.2), NORMAL, 4) for m in roster.methods]

@@ -72,7 +72,7 @@ def draw_curves(axes: Axes, curves: pd.DataFrame, roster: Roster, scale: Scale) 
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_ylim(scale.low, scale.high)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.5)
     axes.set_axisbelow(True)
 
