@@ -15,7 +15,7 @@ from tests.analysis.world import World
 
 
 def test_a_share_over_lone_speakers_has_the_interval_of_a_t_test(tmp_path):
-    """Equal speakers, one each fold: WA is a mean of ten shares, and its interval the textbook's."""
+    """Equal speakers, one each fold: WA is a mean of ten shares."""
     world = World({"a": 0.6}, folds=10, utterances=80, noise=False)
     directory = world.write(tmp_path / "run")
     found = analyse(directory, draws=20_000).overviews[1].frame.set_index("column").loc["complete"]
