@@ -51,8 +51,8 @@ class Sampling:
 
     @property
     def lone(self) -> bool:
-        """Whether no fold tests more than one cluster, so that no seed luck is shared."""
-        return len(self.folds_of_units) == self.folds
+        """Whether each fold tests one cluster of its own, so that no seed luck is shared."""
+        return len(self.folds_of_units) == self.folds == self.clusters
 
 
 def draw_samples(
@@ -156,7 +156,12 @@ def estimate(
     units = np.arange(len(sampling.folds_of_units))
     value = pooled(counts, metrics)
     of_clusters = replicate(counts, sampling.clusters_of_units, sampling.cluster_samples, metrics)
-    of_folds = replicate(counts, sampling.folds_of_units, sampling.fold_samples, metrics)
+    # Lone clusters are folds; other samples of the same would only add their noise.
+    of_folds = (
+        of_clusters
+        if sampling.lone
+        else replicate(counts, sampling.folds_of_units, sampling.fold_samples, metrics)
+    )
     swapped_folds = swap_folds(counts, sampling.folds_of_units, metrics)
     swapped_units = swap_folds(counts, units, metrics)
     return {
