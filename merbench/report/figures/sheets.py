@@ -90,7 +90,7 @@ def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
     if not means:
         return {}
     scale = scale_of(pd.concat(means.values()), main_label(findings), chance_of(findings))
-    roster, note = Roster.of(findings), _said("Bands", findings)
+    roster, note = Roster.of(findings), f"{_said('Bands', findings)} Dashed: chance.".strip()
     stems = unique_names([f"curves-{column.noise}-{column.on}" for column in means])
     return {
         column: Sheet(
@@ -109,7 +109,7 @@ def curve_sheets(findings: Findings) -> list[Sheet]:
     if not found:
         return []
     scale: Scale = scale_of(pd.concat(found.values()), main_label(findings), chance_of(findings))
-    roster, note = Roster.of(findings), _said("Bands", findings)
+    roster, note = Roster.of(findings), f"{_said('Bands', findings)} Dashed: chance.".strip()
     stems = unique_names([f"curves-{column.noise}-{column.on}" for column in found])
     return [
         _sheet(
@@ -291,7 +291,7 @@ def robustness_sheets(findings: Findings) -> list[Sheet]:
         Measure("area", f"Area under {label} against severity", 100, f"area (% {label})", 1),
         Measure(
             "breakdown", "Breakdown severity", 1, "severity", 2, math.nan,
-            f"Where {label} is half-way from clean to chance; arrow and >: not reached.",
+            f"Where {label} is half-way from clean to chance; > and arrows: beyond the grid.",
         ),
     ):  # fmt: skip
         mine = frame[frame["measure"] == measure.name]
