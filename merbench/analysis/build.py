@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from merbench.analysis.contrasts import ROPE, contrast_table, exploratory_table
 from merbench.analysis.curves import curve_values, curves_of
@@ -55,6 +56,12 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         IncompleteError: cells are missing (and `partial` is False), naming each; or there is none.
         ConfigError: a file is not one of ours.
     """
+    # Many small products: threads would wait for each other, and move the last bits.
+    with threadpool_limits(1, user_api="blas"):
+        return _analyse(directory, partial, draws)
+
+
+def _analyse(directory: Path, partial: bool, draws: int) -> Findings:
     record = read_record(directory)
     tally = read_tally(directory / PREDICTIONS)
     header, confusion = tally.header, tally.confusion
@@ -145,8 +152,8 @@ def _ranks(evidence: Evidence, conditions: int) -> Ranks | None:
     methods = evidence.methods
     if len(methods) < 3:
         return None
-    samples = evidence.samples[METRICS[0]]
-    found = rank_methods(np.stack([samples[m].value[:conditions] for m in methods], axis=-1))
+    values = [evidence.values(METRICS[0], method)[:conditions] for method in methods]
+    found = rank_methods(np.stack(values, axis=-1))
     order = np.argsort(found.mean_ranks, kind="stable")
     place = {int(method): k for k, method in enumerate(order)}
     cliques = [sorted(place[m] for m in clique) for clique in found.cliques]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from merbench.analysis.contrasts import ROPE
 from merbench.analysis.evidence import DRAWS, Evidence, gather_evidence, linear
@@ -232,6 +233,20 @@ def _compare(
 ) -> Comparison:
     if not partial:
         tally.confusion.require_complete()
+    with threadpool_limits(1, user_api="blas"):
+        return _compute(tally, pairs, metric, title, sides, notes, partial, draws)
+
+
+def _compute(
+    tally: Tally,
+    pairs: Mapping[tuple[str, str], str],
+    metric: ConfusionMetric,
+    title: str,
+    sides: tuple[str, str],
+    notes: tuple[str, ...],
+    partial: bool,
+    draws: int,
+) -> Comparison:
     quantities = _quantities(tally, metric, partial)
     matrices = Matrices(len(tally.header.conditions), quantities.values())
     evidence = gather_evidence(tally, matrices, [metric.name], draws)
@@ -274,15 +289,14 @@ def _rows(
     weigh = linear(evidence.matrices.weights(average))
     found = [evidence.between(metric, *pair, weigh) for pair in pairs]
     adjusted = holm(np.array([float(f.p) for f in found]))
-    samples = evidence.samples[metric]
     return [
         {
             "quantity": quantity,
             "pair": name,
             "method": method,
             "against": against,
-            "value": float(weigh(samples[method].value)),
-            "value_against": float(weigh(samples[against].value)),
+            "value": float(weigh(evidence.values(metric, method))),
+            "value_against": float(weigh(evidence.values(metric, against))),
             "difference": float(f.value),
             "low": float(f.low),
             "high": float(f.high),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merbench.analysis.quantities import Matrices
 from merbench.results.metrics import Bounds, ConfusionMetric, confusion_metric
-from merbench.results.tally import Tally
-from merbench.statistics.interval import Intervals, intervals, sample_variance, seed_variance
-from merbench.statistics.resampling import cluster_weights, pooled, replicate, swap_folds
+from merbench.results.tally import Tally, Units
+from merbench.statistics.estimate import Estimate, Sampling, draw_samples, estimate
+from merbench.statistics.interval import Intervals
 
 DRAWS = 5000
 CONFIDENCE = 0.95
@@ -21,35 +20,24 @@ Floats = NDArray[np.floating]
 Function = Callable[[Floats], Floats]
 
 
-class Sample(NamedTuple):
-    """One metric of one method on every matrix.
-
-    Attributes:
-        value: (matrix,) pooled out-of-fold value, mean over seeds.
-        replicates: (B, matrix) the same in each bootstrap sample of clusters.
-        swapped: (fold, seed, matrix) the same when one fold is that of one seed.
-    """
-
-    value: Floats
-    replicates: NDArray[np.float32]
-    swapped: Floats
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What is known of every method.
 
     Attributes:
-        matrices: the last axis of every array.
-        samples: metric -> label -> its sample; methods without a seed that has every fold lack.
+        matrices: the last axis of every estimate.
+        estimates: metric -> label -> values on every matrix; methods without a seed that has every
+            fold lack.
         seeds: label -> positions of the seeds it rests on.
-        clusters: how many were drawn from; below 2 there is no interval.
+        sampling: what was resampled.
+        clusters: how many were drawn from, 0 where none are known; below 2 there is no interval.
         confidence: of the intervals.
     """
 
     matrices: Matrices
-    samples: Mapping[str, Mapping[str, Sample]]
+    estimates: Mapping[str, Mapping[str, Estimate]]
     seeds: Mapping[str, tuple[int, ...]]
+    sampling: Sampling
     clusters: int
     confidence: float
 
@@ -57,6 +45,10 @@ class Evidence:
     def methods(self) -> tuple[str, ...]:
         """Labels of the methods that have values."""
         return tuple(self.seeds)
+
+    def values(self, metric: str, method: str) -> Floats:
+        """Return (matrix,) values of a method."""
+        return self.estimates[metric][method].value
 
     def of(self, metric: str, method: str, function: Function) -> Intervals:
         """Return intervals of any function of a method's values.
@@ -66,12 +58,7 @@ class Evidence:
             method: label.
             function: (..., matrix) -> (...), or any number of trailing axes.
         """
-        sample = self.samples[metric][method]
-        return self._intervals(
-            function(sample.value),
-            function(sample.replicates),
-            seed_variance(function(sample.swapped)),
-        )
+        return self.intervals(self.estimates[metric][method].map(function))
 
     def average(self, metric: str, method: str, weights: Floats) -> Intervals:
         """Return intervals of weighted means of a metric, cut off where the metric ends.
@@ -81,8 +68,8 @@ class Evidence:
             method: label.
             weights: (matrix,) or (quantity, matrix), each summing to 1.
         """
-        bounds = confusion_metric(metric).bounds
-        return within(self.of(metric, method, linear(weights)), bounds)
+        found = self.of(metric, method, linear(weights))
+        return within(found, confusion_metric(metric).bounds)
 
     def between(self, metric: str, method: str, against: str, function: Function) -> Intervals:
         """Return intervals of the difference of a function of two methods' values."""
@@ -97,7 +84,9 @@ class Evidence:
         against: str,
         function: Callable[[Floats, Floats], Floats],
     ) -> Intervals:
-        """Return intervals of any function of two methods' values, paired by cluster and seed.
+        """Return intervals of any function of two methods' values.
+
+        They are paired by cluster, and by seed where both have the same seeds.
 
         Args:
             metric: name.
@@ -105,23 +94,17 @@ class Evidence:
             against: label of the other.
             function: (..., matrix) of both -> (...), or any number of trailing axes.
         """
-        mine, other = (self.samples[metric][label] for label in (method, against))
-        if self.seeds[method] == self.seeds[against]:
-            of_seeds = seed_variance(function(mine.swapped, other.swapped))
-        else:
-            # Seeds that cannot be paired are independent.
-            of_seeds = seed_variance(function(mine.swapped, other.value)) + seed_variance(
-                function(mine.value, other.swapped)
-            )
-        return self._intervals(
-            function(mine.value, other.value),
-            function(mine.replicates, other.replicates),
-            of_seeds,
-        )
+        mine, other = (self.estimates[metric][label] for label in (method, against))
+        paired = self.seeds[method] == self.seeds[against]
+        return self.intervals(mine.join(other, function, paired=paired))
 
-    def _intervals(self, value: Floats, replicates: Floats, of_seeds: Floats) -> Intervals:
-        of_sample = sample_variance(replicates, self.clusters)
-        return intervals(value, of_sample, of_seeds, self.clusters, self.confidence)
+    def intervals(self, found: Estimate) -> Intervals:
+        """Return the intervals of an estimate; without bounds where clusters are too few."""
+        intervals = found.intervals(self.confidence)
+        if self.clusters > 1:
+            return intervals
+        unknown = np.full_like(intervals.value, np.nan)
+        return Intervals(intervals.value, *[unknown] * (len(Intervals._fields) - 1))
 
 
 def within(found: Intervals, bounds: Bounds) -> Intervals:
@@ -156,7 +139,7 @@ def gather_evidence(
     """Resample the clusters of a run.
 
     Every method and metric meets the same samples, so that differences are paired. The samples
-    depend on the number of clusters and of draws alone.
+    depend on the units and the number of draws alone.
 
     Args:
         tally: counts of the run.
@@ -165,10 +148,9 @@ def gather_evidence(
         draws: B.
         confidence: of the intervals.
     """
-    clusters = len(tally.units.clusters) if tally.units.kind else 0
     chosen = [confusion_metric(name) for name in metrics]
-    weights = bootstrap_weights(clusters, draws)
-    samples: dict[str, dict[str, Sample]] = {name: {} for name in metrics}
+    sampling = sample_units(tally.units, draws)
+    estimates: dict[str, dict[str, Estimate]] = {name: {} for name in metrics}
     seeds: dict[str, tuple[int, ...]] = {}
     for index, label in enumerate(tally.header.methods):
         usable = np.flatnonzero(tally.done[index].all(axis=-1))
@@ -176,34 +158,25 @@ def gather_evidence(
             continue
         seeds[label] = tuple(usable.tolist())
         counts = matrices.sum_counts(tally.counts[index][usable])
-        for name, sample in _samples(counts, tally, weights, chosen).items():
-            samples[name][label] = sample
-    return Evidence(matrices, samples, seeds, clusters, confidence)
+        for name, found in compact_estimate(counts, sampling, chosen).items():
+            estimates[name][label] = found
+    clusters = len(tally.units.clusters) if tally.units.kind else 0
+    return Evidence(matrices, estimates, seeds, sampling, clusters, confidence)
 
 
-def bootstrap_weights(clusters: int, draws: int) -> NDArray[np.int64]:
-    """Return (B, clusters) frozen bootstrap weights; none where there is nothing to draw from."""
-    if clusters < 2:
-        return np.zeros((0, max(clusters, 1)), np.int64)
-    return cluster_weights(clusters, draws, np.random.default_rng((clusters, draws)))
+def sample_units(units: Units, draws: int) -> Sampling:
+    """Draw bootstrap samples of the clusters and folds of a run; frozen."""
+    folds = np.unique(units.fold, return_inverse=True)[1].astype(np.int64)
+    return draw_samples(units.cluster, folds, draws, np.random.default_rng(draws))
 
 
-def _samples(
-    counts: NDArray[np.integer],
-    tally: Tally,
-    weights: NDArray[np.int64],
-    metrics: Sequence[ConfusionMetric],
-) -> dict[str, Sample]:
-    values = pooled(counts, metrics)
-    swapped = swap_folds(counts, _dense(tally.units.fold), metrics)
-    clusters = tally.units.cluster if tally.units.kind else np.zeros_like(tally.units.cluster)
-    replicates = replicate(counts, clusters, weights, metrics)
-    return {
-        m.name: Sample(values[m.name], replicates[m.name].astype(np.float32), swapped[m.name])
-        for m in metrics
-    }
-
-
-def _dense(folds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the folds that are there from 0."""
-    return np.unique(folds, return_inverse=True)[1].astype(np.int64)
+def compact_estimate(
+    counts: NDArray[np.integer], sampling: Sampling, metrics: Sequence[ConfusionMetric]
+) -> dict[str, Estimate]:
+    """Return `estimate` with its resamples in float32, which half the memory holds."""
+    compact = {}
+    for name, found in estimate(counts, sampling, metrics).items():
+        of_clusters = found.of_clusters.astype(np.float32)
+        of_folds = of_clusters if sampling.alike else found.of_folds.astype(np.float32)
+        compact[name] = replace(found, of_clusters=of_clusters, of_folds=of_folds)
+    return compact

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from merbench.analysis.curves import Curve, curves_of
-from merbench.analysis.evidence import Evidence, bootstrap_weights, linear, within
+from merbench.analysis.evidence import Evidence, linear, within
 from merbench.analysis.quantities import Matrices, trapezoid
 from merbench.results.averages import Average, Mean, mean_of, over_settings
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
@@ -19,8 +19,8 @@ from merbench.results.metrics import confusion_metric
 from merbench.results.severity import origin_of
 from merbench.results.summary import MEAN, NO_NOISE
 from merbench.results.tally import Tally
-from merbench.statistics.interval import Intervals, intervals, sample_variance, seed_variance
-from merbench.statistics.resampling import pooled, replicate, swap_folds
+from merbench.statistics.estimate import estimate
+from merbench.statistics.interval import Intervals
 
 METRIC = "ua"
 REFERENCE = "zero_fill"
@@ -230,24 +230,13 @@ def _over_patterns(header: TableHeader, column: NoiseColumn) -> Mean | None:
 def _always_right(evidence: Evidence, tally: Tally) -> Iterator[Measured]:
     """Yield the shares: each is the WA of a matrix of right and not right."""
     units, share = tally.units, confusion_metric("wa")
-    weights = bootstrap_weights(evidence.clusters, _draws(evidence))
-    clusters = units.cluster if units.kind else np.zeros_like(units.cluster)
-    folds = np.unique(units.fold, return_inverse=True)[1].astype(np.int64)
     for method in evidence.methods:
         right = tally.right[tally.header.methods.index(method), list(evidence.seeds[method])]
         counts = np.zeros((*right.shape, 2, 2), np.int64)
         counts[..., 0, 0] = right
         counts[..., 0, 1] = units.sizes[:, None] - right
-        whole = intervals(
-            pooled(counts, [share])[share.name],
-            sample_variance(
-                replicate(counts, clusters, weights, [share])[share.name], evidence.clusters
-            ),
-            seed_variance(swap_folds(counts, folds, [share])[share.name]),
-            evidence.clusters,
-            evidence.confidence,
-        )
-        found = within(whole, share.bounds)
+        shares = estimate(counts, evidence.sampling, [share])[share.name]
+        found = within(evidence.intervals(shares), share.bounds)
         for k, group in enumerate(tally.groups):
             yield Measured(
                 "always_right",
@@ -258,10 +247,6 @@ def _always_right(evidence: Evidence, tally: Tally) -> Iterator[Measured]:
                 float(found.low[k]),
                 float(found.high[k]),
             )
-
-
-def _draws(evidence: Evidence) -> int:
-    return len(next(iter(evidence.samples[METRIC].values())).replicates)
 
 
 def _measured(measure: str, column: NoiseColumn, method: str, found: Intervals) -> Measured:

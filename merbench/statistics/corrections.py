@@ -40,7 +40,8 @@ def benjamini_hochberg(p: ArrayLike) -> Floats:
 
     def adjust(ascending: Floats) -> Floats:
         m = len(ascending)
-        scaled = ascending * m / np.arange(1, m + 1)
+        # The factor first: it is at least 1, so that no p gets smaller by rounding.
+        scaled = ascending * (m / np.arange(1, m + 1))
         lowest: Floats = np.minimum.accumulate(scaled[::-1])[::-1]
         return lowest
 

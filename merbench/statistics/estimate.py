@@ -19,7 +19,7 @@ from merbench.statistics.interval import (
 )
 from merbench.statistics.resampling import cluster_weights, pooled, replicate, swap_folds
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
 
 
@@ -53,6 +53,11 @@ class Sampling:
     def lone(self) -> bool:
         """Whether no fold tests more than one cluster, so that no seed luck is shared."""
         return len(self.folds_of_units) == self.folds
+
+    @property
+    def alike(self) -> bool:
+        """Whether each fold is one cluster, so that a sample of either is one of both."""
+        return self.lone and self.clusters == self.folds
 
 
 def draw_samples(
@@ -113,12 +118,46 @@ class Estimate:
             function: of (..., K), giving (..., J): a mean over conditions, an area under a curve,
                 a difference of two methods.
         """
+        of_clusters = function(self.of_clusters)
         return Estimate(
             function(self.value),
-            function(self.of_clusters),
-            function(self.of_folds),
+            of_clusters,
+            of_clusters if self.sampling.alike else function(self.of_folds),
             function(self.swapped_folds),
             function(self.swapped_units),
+            self.sampling,
+        )
+
+    def join(
+        self, other: Estimate, function: Callable[[Floats, Floats], Floats], *, paired: bool
+    ) -> Estimate:
+        """Return the estimate of a function of two methods' values.
+
+        Args:
+            other: of the second method, on the same samples.
+            function: of (..., K) of both, giving (..., J): a difference, a ratio.
+            paired: whether the seeds of both are the same. Seeds that are not are independent; the
+                swaps of either are then those of folds (and units) of their own.
+        """
+        folds, units = (
+            function(mine, theirs)
+            if paired
+            else _side_by_side(function(mine, other.value), function(self.value, theirs))
+            for mine, theirs in (
+                (self.swapped_folds, other.swapped_folds),
+                (self.swapped_units, other.swapped_units),
+            )
+        )
+        of_clusters = function(self.of_clusters, other.of_clusters)
+        of_folds = of_clusters
+        if not self.sampling.alike:
+            of_folds = function(self.of_folds, other.of_folds)
+        return Estimate(
+            function(self.value, other.value),
+            of_clusters,
+            of_folds,
+            folds,
+            units,
             self.sampling,
         )
 
@@ -140,6 +179,29 @@ class Estimate:
         )
 
 
+def _side_by_side(mine: Floats, theirs: Floats) -> Floats:
+    """Return two (F, S, ...) arrays along F, whatever their S.
+
+    Seed variances add over F, and are divided by S; where S differ, deviations from the mean are
+    stretched so that the shorter one keeps its variance over S when it is filled up with its mean.
+    """
+    seeds = max(mine.shape[1], theirs.shape[1])
+    return np.concatenate([_widen(swaps, seeds) for swaps in (mine, theirs)])
+
+
+def _widen(swaps: Floats, seeds: int) -> Floats:
+    own = swaps.shape[1]
+    if own == seeds:
+        return swaps
+    if own < 2:
+        return np.full((len(swaps), seeds, *swaps.shape[2:]), np.nan)
+    mean = swaps.mean(axis=1, keepdims=True)
+    stretch = np.sqrt(seeds * (seeds - 1) / (own * (own - 1)))
+    filled = np.repeat(mean, seeds, axis=1)
+    filled[:, :own] += stretch * (swaps - mean)
+    return filled
+
+
 def estimate(
     counts: Integers, sampling: Sampling, metrics: Sequence[ConfusionMetric]
 ) -> dict[str, Estimate]:
@@ -156,7 +218,9 @@ def estimate(
     units = np.arange(len(sampling.folds_of_units))
     value = pooled(counts, metrics)
     of_clusters = replicate(counts, sampling.clusters_of_units, sampling.cluster_samples, metrics)
-    of_folds = replicate(counts, sampling.folds_of_units, sampling.fold_samples, metrics)
+    of_folds = of_clusters
+    if not sampling.alike:
+        of_folds = replicate(counts, sampling.folds_of_units, sampling.fold_samples, metrics)
     swapped_folds = swap_folds(counts, sampling.folds_of_units, metrics)
     swapped_units = swap_folds(counts, units, metrics)
     return {

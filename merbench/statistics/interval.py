@@ -146,8 +146,8 @@ def intervals(
         for a in np.broadcast_arrays(value, sample_variance, seed_variance, added, fold_variance)
     )
     known = of_sample + np.nan_to_num(of_shared)
-    variance = np.array(np.fmax(known, of_folds) if folds > 1 else known)
-    variance[np.isnan(known)] = np.nan
+    largest = np.fmax(known, of_folds) if folds > 1 else known
+    variance = np.where(np.isnan(known), np.nan, largest)
     excess = np.zeros_like(variance)
     np.divide(variance - known, variance, out=excess, where=variance > 0)
     excess = np.sqrt(np.nan_to_num(excess))
@@ -170,8 +170,7 @@ def two_sided(value: Floats, se: Floats, df: Floats) -> Floats:
     """Return the two-sided p of "the value is 0"; 1 for 0 +- 0, 0 for any other value +- 0."""
     t = np.full(value.shape, np.inf)
     np.divide(np.abs(value), se, out=t, where=se != 0)
-    t[(se == 0) & (value == 0)] = 0
-    t[np.isnan(value)] = np.nan
+    t = np.where((se == 0) & (value == 0), 0.0, np.where(np.isnan(value), np.nan, t))
     p: Floats = 2 * stats.t.sf(t, df)
     return p
 
