@@ -60,7 +60,7 @@ def forest(
     paper = Paper(full, top + height + 0.4 + foot)
     if caption:
         paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
-    axes = paper.axes(left, top, width, height)
+    axes = paper.axes(left, top, width, height, below=f"difference in {label} (points)")
     axes.axvspan(-100 * rope, 100 * rope, color=INK, alpha=0.1, linewidth=0)
     axes.axvline(0, color=INK, linewidth=0.7, alpha=0.7)
     for place, row_ in enumerate(_rows(rows)):
@@ -76,7 +76,6 @@ def forest(
     axes.set_xlim(*_limits(rows, rope))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"difference in {label} (points)", labelpad=1)
     x = left + width + 0.06
     for (heading, cells), room in zip(columns.items(), widths, strict=True):
         x += room

@@ -15,6 +15,8 @@ from merbench.report.figures.paper import Legend, Paper, footnote, text_size, wr
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 from merbench.results.summary import MEAN
 
+STEPS = [1, 2, 5, 10]  # of ticks, so that they stand on round numbers
+MOST = 0.3  # of the range of the curves that their bands may add at either end
 MEAN_TITLE = "mean of partial patterns"
 
 
@@ -35,14 +37,23 @@ class Scale(NamedTuple):
 
 
 def scale_of(curves: pd.DataFrame, label: str, chance: float) -> Scale:
-    """Return an axis that holds every curve, every band and chance."""
-    ends = [
-        chance,
-        *(float(f(curves[c])) for c in ("value", "low", "high") for f in (np.min, np.max)),
-    ]
-    known = [100 * end for end in ends if math.isfinite(end)] or [0.0, 100.0]
-    room = 0.04 * max(max(known) - min(known), 10.0)
-    return Scale(label, max(min(known) - room, 0.0), min(max(known) + room, 102.0), 100 * chance)
+    """Return an axis that holds every curve and chance, and bands as far as they leave room.
+
+    With few clusters an interval may be wider than all curves lie apart; the axis follows the
+    curves then, and the band fills it.
+    """
+    values = [100 * end for end in (chance, *_ends(curves["value"])) if math.isfinite(end)]
+    low, high = (min(values), max(values)) if values else (0.0, 100.0)
+    span = max(high - low, 10.0)
+    bands = [100 * end for name in ("low", "high") for end in _ends(curves[name])]
+    low = max(min([low, *bands]), low - MOST * span) - 0.04 * span
+    high = min(max([high, *bands]), high + MOST * span) + 0.04 * span
+    return Scale(label, max(low, 0.0), min(high, 102.0), 100 * chance)
+
+
+def _ends(values: pd.Series[float]) -> list[float]:
+    known = values[np.isfinite(values)]
+    return [float(known.min()), float(known.max())] if len(known) else []
 
 
 def draw_curves(axes: Axes, curves: pd.DataFrame, roster: Roster, scale: Scale) -> None:
@@ -51,7 +62,8 @@ def draw_curves(axes: Axes, curves: pd.DataFrame, roster: Roster, scale: Scale) 
     groups = {str(name): mine for name, mine in curves.groupby("method", sort=False)}
     present = [(m, groups[m].sort_values("severity")) for m in roster.methods if m in groups]
     for method, mine in present:
-        band(axes, mine["severity"], mine["low"], mine["high"], roster, method)
+        pale = max(0.04, min(0.14, 0.6 / len(present)))  # many bands lie over each other
+        band(axes, mine, "severity", roster, method, scale, pale)
     for method, mine in present:
         (line,) = axes.plot(
             mine["severity"], 100 * mine["value"], clip_on=False, **roster.styles[method].line
@@ -60,29 +72,34 @@ def draw_curves(axes: Axes, curves: pd.DataFrame, roster: Roster, scale: Scale) 
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_ylim(scale.low, scale.high)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.5)
     axes.set_axisbelow(True)
 
 
 def band(
     axes: Axes,
-    places: pd.Series[float],
-    low: pd.Series[float],
-    high: pd.Series[float],
+    frame: pd.DataFrame,
+    along: str,
     roster: Roster,
     method: str,
+    scale: Scale,
+    alpha: float = 0.14,
 ) -> None:
-    """Shade between two ends, in %, where both are known."""
-    known = np.isfinite(low) & np.isfinite(high)
-    if not known.any():
+    """Shade between `low` and `high` where both are known, as far as the axis goes."""
+    known = frame[np.isfinite(frame["low"]) & np.isfinite(frame["high"])]
+    if known.empty:
         return
-    x, bottom, top = (np.asarray(values[known], np.float64) for values in (places, low, high))
+    x = known[along].to_numpy(np.float64)
+    low, high = (
+        np.clip(100 * known[name].to_numpy(np.float64), scale.low, scale.high)
+        for name in ("low", "high")
+    )
     (area,) = axes.fill(
         np.concatenate([x, x[::-1]]),
-        100 * np.concatenate([bottom, top[::-1]]),
+        np.concatenate([low, high[::-1]]),
         facecolor=roster.styles[method].colour,
-        alpha=0.13,
+        alpha=alpha,
         linewidth=0,
     )
     area.set_gid(roster.tag(method))
@@ -91,10 +108,9 @@ def band(
 def mean_panel(curves: pd.DataFrame, roster: Roster, scale: Scale) -> Figure:
     """Draw the mean over the partial patterns alone, small, without names."""
     paper = Paper(3.3, 2.2)
-    axes = paper.axes(0.42, 0.1, 2.78, 1.72)
+    label = f"{scale.label} (%)"
+    axes = paper.axes(0.46, 0.1, 2.74, 1.76, below="severity", beside=label)
     draw_curves(axes, curves, roster, scale)
-    axes.set_xlabel("severity", labelpad=1)
-    axes.set_ylabel(f"{scale.label} (%)", labelpad=2)
     return paper.figure
 
 
@@ -126,21 +142,25 @@ def curve_sheet(
     legend = Legend(roster, roster.methods, full - 0.2)
     note = wrap(note, full - 0.2, SMALL)
     top = text_size(heading, LARGE).height + 0.14
-    tops = [top + sum(head[: r + 1]) + r * (height + 0.2) for r in range(rows)]
+    tops = [top + sum(head[: r + 1]) + r * (height + 0.1) for r in range(rows)]
     below = tops[-1] + height + 0.42
     foot = text_size(note, SMALL).height + 0.12 if note else 0.08
     paper = Paper(full, below + legend.height + foot)
     paper.text(0.1, 0.08, heading, fontsize=LARGE, fontweight="bold")
     for index, name in enumerate(names):
         row, column = divmod(index, columns)
-        axes = paper.axes(left + column * (width + gap), tops[row], width, height)
+        last = index + columns >= len(names)
+        axes = paper.axes(
+            left + column * (width + gap),
+            tops[row],
+            width,
+            height,
+            above=titles[index],
+            below="severity" * last,
+            beside=f"{scale.label} (%)" * (column == 0),
+        )
         draw_curves(axes, found[name], roster, scale)
-        axes.set_title(titles[index], pad=3)
-        axes.tick_params(labelleft=column == 0, labelbottom=index + columns >= len(names))
-        if column == 0:
-            axes.set_ylabel(f"{scale.label} (%)", labelpad=2)
-        if index + columns >= len(names):
-            axes.set_xlabel("severity", labelpad=1)
+        axes.tick_params(labelleft=column == 0, labelbottom=last)
         if index == 0 and math.isfinite(scale.chance):
             axes.annotate(
                 "chance", (0, scale.chance), (1, 1.5), textcoords="offset points", fontsize=5.5

@@ -86,72 +86,72 @@ def dot_sheet(
     for index, panel in enumerate(panels):
         r, c = divmod(index, columns)
         y = top + (r + 1) * head + r * height + sum(below[:r])
-        axes = paper.axes(left + c * step, y, width, height)
-        last = index + columns >= len(panels)
-        _draw(axes, panel, roster, limits[index], numbers)
-        axes.set_yticks(range(len(names)), names if c == 0 else [""] * len(names), fontsize=NORMAL)
-        axes.tick_params(axis="y", length=0, pad=4)
-        axes.tick_params(labelbottom=last or not shared)
-        if last or not shared:
-            axes.set_xlabel(panel.label, labelpad=1)
+        x = left + c * step
+        labelled = not shared or index + columns >= len(panels)
+        axes = paper.axes(x, y, width, height, below=panel.label * labelled)
+        values = _draw(axes, panel, roster, limits[index])
+        axes.tick_params(labelbottom=labelled)
+        for place, (name, value) in enumerate(zip(names, values, strict=True)):
+            middle = y + (place + 0.5) / len(names) * height
+            if c == 0:
+                paper.text(left - 0.06, middle, name, ha="right", va=_middle(name))
+            paper.text(x + width + numbers, middle, value, ha="right", va=_middle(value),
+                       fontsize=SMALL)  # fmt: skip
         paper.text(left + c * step, y - 0.04, headings[index], va="bottom")
     if note:
         footnote(paper, 0.1, note)
     return paper.figure
 
 
-def _draw(
-    axes: Axes, panel: Dots, roster: Roster, limits: tuple[float, float], numbers: float
-) -> None:
-    frame = panel.frame.set_index("method")
-    columns = {
-        name: (frame[name] if name in frame else pd.Series(np.nan, index=frame.index)).to_dict()
+def _middle(text: str) -> str:
+    return "center" if "\n" in text else "center_baseline"
+
+
+def _draw(axes: Axes, panel: Dots, roster: Roster, limits: tuple[float, float]) -> list[str]:
+    """Draw one panel and return the value of each row in words."""
+    frame = panel.frame.set_index("method").reindex(list(roster.methods))
+    value, low, high = (
+        panel.unit * frame[name].to_numpy(np.float64)
+        if name in frame
+        else np.full(len(frame), np.nan)
         for name in ENDS
-    }
+    )
+    censored = _censored(frame).to_numpy()
+    places = np.arange(len(frame))
+    looks = [roster.styles[method] for method in roster.methods]
+    axes.hlines(places, *limits, color=INK, alpha=0.1, linewidth=0.5)
     if math.isfinite(panel.reference):
-        axes.axvline(
-            panel.unit * panel.reference, color=INK, alpha=0.6, linewidth=0.7, linestyle="--"
-        )
-    for place, method in enumerate(roster.methods):
-        axes.axhline(place, color=INK, alpha=0.1, linewidth=0.5)
-        if method not in frame.index:
-            continue
-        style = roster.styles[method]
-        value, low, high = (panel.unit * columns[name][method] for name in ENDS)
-        censored = bool(_censored(frame)[method])
-        if math.isfinite(low) and math.isfinite(high) and high > low:
-            axes.plot([low, high], [place] * 2, color=style.colour, linewidth=1.6, alpha=0.55)
-        if not math.isfinite(value):
-            continue
-        (point,) = axes.plot([value], [place], markersize=4.6, clip_on=False, **style.point)
-        point.set_gid(roster.tag(method))
-        if censored:
-            axes.annotate(
-                "",
-                (value, place),
-                (9, 0),
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "<-", "color": style.colour, "linewidth": 0.9},
+        place = panel.unit * panel.reference
+        axes.axvline(place, color=INK, alpha=0.6, linewidth=0.7, linestyle="--")
+    opened = np.isfinite(low) & np.isnan(high)  # intervals without an upper end
+    high = np.where(opened, limits[1], high)
+    bars = np.isfinite(low) & (high > low)
+    colours = [look.colour for look, bar in zip(looks, bars, strict=True) if bar]
+    if colours:
+        axes.hlines(places[bars], low[bars], high[bars], color=colours, alpha=0.55, linewidth=1.6)
+    for place, (method, look) in enumerate(zip(roster.methods, looks, strict=True)):
+        if opened[place]:
+            axes.plot([limits[1]], [place], ">", markersize=3.6, alpha=0.55, clip_on=False,
+                      color=look.colour, markeredgewidth=0)  # fmt: skip
+        if np.isfinite(value[place]):
+            (point,) = axes.plot(
+                [value[place]], [place], markersize=4.6, clip_on=False, **look.point
             )
-        axes.annotate(
-            f"{'> ' * censored}{value:.{panel.digits}f}",
-            (1, place),
-            (numbers * 72 - 1, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            va="center_baseline",
-            fontsize=SMALL,
-        )
+            point.set_gid(roster.tag(method))
     axes.set_xlim(*limits)
-    axes.set_ylim(len(roster.methods) - 0.5, -0.5)
+    axes.set_ylim(len(frame) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
+    return [
+        f"{'> ' * bool(beyond)}{number:.{panel.digits}f}" if np.isfinite(number) else ""
+        for number, beyond in zip(value, censored, strict=True)
+    ]
 
 
 def _censored(frame: pd.DataFrame) -> pd.Series[bool]:
     if "censored" in frame.columns:
-        return frame["censored"].fillna(value=False).astype(bool)
+        return frame["censored"].eq(other=True)
     return pd.Series(data=False, index=frame.index)
 
 
@@ -166,6 +166,5 @@ def _limits(panels: Sequence[Dots]) -> tuple[float, float]:
             ends.append(panel.unit * panel.reference)
     if not ends:
         return 0.0, 1.0
-    arrows = any(_censored(panel.frame).any() for panel in panels)
     room = 0.07 * max(max(ends) - min(ends), 1e-3 * panels[0].unit, 0.02 * abs(max(ends)))
-    return min(ends) - room, max(ends) + room * (2 if arrows else 1)
+    return min(ends) - room, max(ends) + room

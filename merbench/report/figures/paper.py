@@ -24,6 +24,7 @@ from merbench.report.figures.styles import FAMILY, NORMAL, SMALL, Roster
 LINE = 1.25  # height of a line, in font sizes
 SLACK = 1.03  # renderers place glyphs on whole pixels
 ELLIPSIS = "…"
+LABEL = 0.165  # inches from an axis to its label, past the numbers
 LONGEST = 1.9  # inches that a name may take before it is broken into lines
 
 
@@ -97,12 +98,44 @@ class Paper:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width, height))
 
-    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes; labels and ticks lie outside the box."""
+    def axes(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        above: str = "",
+        below: str = "",
+        beside: str = "",
+    ) -> Axes:
+        """Add axes; labels and ticks lie outside the box.
+
+        Titles of matplotlib's own look for free room at every drawing, which costs as much as the
+        drawing; these stand where there is room.
+
+        Args:
+            left: of the box.
+            top: of the box.
+            width: of the box.
+            height: of the box.
+            above: title over the box.
+            below: label of the horizontal axis.
+            beside: label of the vertical axis.
+        """
         bottom = self.height - top - height
-        return self.figure.add_axes(
+        axes = self.figure.add_axes(
             (left / self.width, bottom / self.height, width / self.width, height / self.height)
         )
+        axes.set_title("", y=1.0)
+        if above:
+            self.text(left + width / 2, top - 0.05, above, ha="center", va="bottom")
+        if below:
+            self.text(left + width / 2, top + height + LABEL, below, ha="center")
+        if beside:
+            style = {"ha": "right", "va": "center", "rotation": 90, "rotation_mode": "default"}
+            self.text(left - 0.27, top + height / 2, beside, **style)
+        return axes
 
     def board(self) -> Axes:
         """Add bare axes over the whole sheet whose data coordinates are inches from the top left.

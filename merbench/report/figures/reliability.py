@@ -47,14 +47,18 @@ def reliability_sheet(
     if caption:
         paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
     for index, group in enumerate(groups):
-        axes = paper.axes(left + index * (side + gap), top, side, side)
+        axes = paper.axes(
+            left + index * (side + gap),
+            top,
+            side,
+            side,
+            above=GROUPS.get(group, group),
+            below="confidence (%)",
+            beside="accuracy (%)" * (index == 0),
+        )
         mine = reliability[(reliability["group"] == group) & (reliability["share"] >= RARE)]
         _draw(axes, mine, methods, roster)
-        axes.set_title(GROUPS.get(group, group), pad=3)
         axes.tick_params(labelleft=index == 0)
-        axes.set_xlabel("confidence (%)", labelpad=1)
-        if index == 0:
-            axes.set_ylabel("accuracy (%)", labelpad=2)
     keys.draw(paper, 0.1, below)
     if note:
         footnote(paper, 0.1, note)

@@ -291,7 +291,7 @@ def robustness_sheets(findings: Findings) -> list[Sheet]:
         Measure("area", f"Area under {label} against severity", 100, f"area (% {label})", 1),
         Measure(
             "breakdown", "Breakdown severity", 1, "severity", 2, math.nan,
-            f"Where {label} is half-way from clean to chance; arrow and >: not reached.",
+            f"Where {label} is half-way from clean to chance; > and arrows: beyond the grid.",
         ),
     ):  # fmt: skip
         mine = frame[frame["measure"] == measure.name]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from merbench.report.figures.curves import Scale, band, scale_of
+from merbench.report.figures.curves import STEPS, Scale, band, scale_of
 from merbench.report.figures.paper import Paper, footnote, text_size, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 
@@ -83,14 +83,17 @@ def training_sheet(
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         y = top + sum(head[: row + 1]) + row * (height + below)
-        axes = paper.axes(left + column * (width + gap), y, width, height)
+        axes = paper.axes(
+            left + column * (width + gap),
+            y,
+            width,
+            height,
+            above=titles[index],
+            below="epoch" * (index + columns >= len(panels)),
+            beside="validation (%)" * (column == 0),
+        )
         _draw(axes, panel, roster, scale)
-        axes.set_title(titles[index], pad=3)
         axes.tick_params(labelleft=column == 0)
-        if column == 0:
-            axes.set_ylabel("validation (%)", labelpad=2)
-        if index + columns >= len(panels):
-            axes.set_xlabel("epoch", labelpad=1)
     if note:
         footnote(paper, 0.1, note)
     return paper.figure
@@ -101,7 +104,7 @@ def _draw(axes: Axes, stage: Stage, roster: Roster, scale: Scale) -> None:
     style = roster.styles[stage.method]
     last = int(max(curve["epoch"].max(), stage.chosen["epoch"].max() if len(stage.chosen) else 1))
     first = int(curve["epoch"].min())
-    band(axes, curve["epoch"], curve["low"], curve["high"], roster, stage.method)
+    band(axes, curve, "epoch", roster, stage.method, scale)
     whole = curve[curve["cells"] == curve["cells"].max()]
     look: dict[str, Any] = {"color": style.colour, "linewidth": 1.2, "solid_capstyle": "butt"}
     tail = curve[curve["epoch"] >= whole["epoch"].max()]
@@ -116,7 +119,7 @@ def _draw(axes: Axes, stage: Stage, roster: Roster, scale: Scale) -> None:
         axes.vlines(epochs, scale.low, tops, color=INK, alpha=0.65, linewidth=1.4)
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.set_ylim(scale.low, scale.high)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.5)
     axes.set_axisbelow(True)

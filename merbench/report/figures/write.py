@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from joblib import Parallel, cpu_count, delayed
+
 from merbench.analysis.findings import Findings
 from merbench.report.figures.sheets import (
     Sheet,
@@ -21,24 +23,33 @@ from merbench.report.figures.styles import house_style
 from merbench.report.figures.svg import svg_text
 
 DOTS_PER_INCH = 200
+ALONE = 6  # figures; fewer are drawn sooner than other processes have started
 
 
-def write_figures(findings: Findings, directory: Path) -> list[Path]:
+def write_figures(findings: Findings, directory: Path, jobs: int | None = None) -> list[Path]:
     """Write every figure that a run has.
 
     Args:
         findings: of the run.
         directory: to write to; made where it is not there.
+        jobs: processes that draw; None for as many as there are cores, but no more than 4.
 
     Returns:
         The files, each figure as PNG, SVG and PDF.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    return [path for sheet in sheets_of(findings) for path in write_sheet(sheet, directory)]
+    sheets = sheets_of(findings)
+    jobs = min(4, cpu_count()) if jobs is None else jobs
+    if jobs == 1 or len(sheets) < ALONE:
+        written = [write_sheet(sheet, directory) for sheet in sheets]
+    else:
+        tasks = (delayed(write_sheet)(sheet, directory) for sheet in sheets)
+        written = Parallel(n_jobs=jobs)(tasks)
+    return [path for paths in written for path in paths]
 
 
 def sheets_of(findings: Findings) -> list[Sheet]:
-    """Return the figures of a run, the ones that take longest first."""
+    """Return the figures of a run."""
     single = (
         confusion_figure(findings),
         training_figure(findings),
