@@ -76,7 +76,7 @@ def power(results: pd.DataFrame) -> pd.DataFrame:
     ].copy()
     rows["points"] = (rows["drop"] * 100).round().astype(int)
     table = rows.pivot_table(index=["layout", "rule"], columns="points", values="share", sort=False)
-    return table.rename(columns=lambda points: f"{points} points")
+    return table.rename(columns=lambda points: f"{points} point" + "s" * (points > 1))
 
 
 def save(figure: plt.Figure, stem: str) -> None:
