@@ -58,18 +58,22 @@ def _lines(
     findings: Findings, frame: pd.DataFrame, axis: str, columns: Sequence[str]
 ) -> list[list[Any]]:
     """Return, for each column, (methods, points) on the sorted points of an axis."""
-    points = sorted(frame[axis].unique())
+    points, places = np.unique(frame[axis].to_numpy(), return_inverse=True)
+    methods = findings.header.methods
+    rows = frame["method"].map({m: k for k, m in enumerate(methods)}).to_numpy(dtype=int)
     lines = []
     for column in columns:
-        wide = frame.pivot_table(index="method", columns=axis, values=column, dropna=False)
-        wide = wide.reindex(index=list(findings.header.methods), columns=points)
-        lines.append([[whole(v) for v in row] for row in wide.to_numpy(dtype=float)])
+        values = np.full((len(methods), len(points)), np.nan)
+        values[rows, places] = frame[column].to_numpy(dtype=float)
+        lines.append([[whole(v) for v in row] for row in values.tolist()])
     return lines
 
 
 def _curves(findings: Findings) -> dict[str, Any]:
     """By metric -> noise -> column -> [severities, their names, values, lows, highs]."""
     curves: dict[str, Any] = {}
+    if findings.curves.empty:
+        return curves
     grouped = findings.curves.groupby(["metric", "noise", "on", "column"], sort=False)
     for key, frame in grouped:
         metric, noise, on, column = map(str, key)
@@ -101,6 +105,8 @@ def _heat(findings: Findings, tables: Iterable[HeatTable]) -> dict[str, Any]:
 
 def _training(findings: Findings) -> dict[str, Any]:
     """By stage -> [epochs, values, lows, highs]."""
+    if findings.training.empty:
+        return {}
     return {
         str(stage): [
             [int(e) for e in sorted(frame["epoch"].unique())],
@@ -113,6 +119,8 @@ def _training(findings: Findings) -> dict[str, Any]:
 def _reliability(findings: Findings) -> Mapping[str, Any]:
     """By group -> [middles of the bins, accuracies]: methods share the middles."""
     groups: dict[str, Any] = {}
+    if findings.reliability.empty:
+        return groups
     for group, frame in findings.reliability.groupby("group", sort=False):
         bins = np.sort(frame["bin"].unique())
         middles = [whole((b + 0.5) / ECE_BINS) for b in bins]

@@ -111,6 +111,8 @@ class Explored:
 
 def contrast_tables(findings: Findings) -> tuple[ContrastTable, ...]:
     """Return the contrasts, one table for each metric that has any."""
+    if findings.contrasts.empty:  # then it may have no columns either
+        return ()
     labels = {s.metric.name: s.metric.label for s in findings.overviews}
     tables = []
     for metric in findings.metrics:
@@ -129,6 +131,8 @@ def contrast_tables(findings: Findings) -> tuple[ContrastTable, ...]:
 
 def explored(findings: Findings) -> tuple[Explored, ...]:
     """Count, for each pair, the conditions in which it differs after Benjamini-Hochberg."""
+    if findings.exploratory.empty:
+        return ()
     rows = []
     for (method, against), frame in findings.exploratory.groupby(["method", "against"], sort=False):
         found = frame[frame["q"] <= ALPHA]

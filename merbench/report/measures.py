@@ -11,7 +11,7 @@ import pandas as pd
 from merbench.analysis.findings import Findings
 from merbench.report.cells import Cell, Column, TableView, columns_to_rows, ranked
 from merbench.report.numbers import bracket, decimal, percent, severity
-from merbench.results.conditions import NoiseColumn, columns_of
+from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
 
 WHOLE_GRID = "whole grid"
 
@@ -113,6 +113,8 @@ class MeasureView:
 
 def measure_views(findings: Findings) -> tuple[MeasureView, ...]:
     """Return a table for each measure that the findings have."""
+    if findings.robustness.empty:
+        return ()
     views = []
     for measure in MEASURES:
         frame = findings.robustness
@@ -132,7 +134,7 @@ def _table(findings: Findings, measure: Measure, frame: pd.DataFrame) -> TableVi
         heads.append(
             Column(WHOLE_GRID)
             if column == whole
-            else Column(column.noise, f"on {column.on}" if column.on else "")
+            else Column("no noise" if column.noise == CLEAN else column.noise, _where(column))
         )
         columns.append(_column(findings, measure, mine))
     names = [findings.names.get(m, m) for m in findings.header.methods]
@@ -143,6 +145,10 @@ def _table(findings: Findings, measure: Measure, frame: pd.DataFrame) -> TableVi
         tuple(heads),
         columns_to_rows(names, columns),
     )
+
+
+def _where(column: NoiseColumn) -> str:
+    return f"on {column.on}" if column.on else ""
 
 
 def _column(findings: Findings, measure: Measure, frame: pd.DataFrame) -> list[Cell]:

@@ -87,6 +87,8 @@ def share_cell(value: float) -> tuple[str, int]:
 
 def chosen_epochs(findings: Findings) -> tuple[Chosen, ...]:
     """Return the median and the range of the epochs chosen."""
+    if findings.chosen.empty:
+        return ()
     rows = []
     for (method, stage), frame in findings.chosen.groupby(["method", "stage"], sort=False):
         epochs = frame["epoch"].dropna()
@@ -108,6 +110,8 @@ def chosen_epochs(findings: Findings) -> tuple[Chosen, ...]:
 def calibration_table(findings: Findings) -> Table:
     """Return the calibration error of each method in each group, in points."""
     frame = findings.calibration
+    if frame.empty:
+        return Table(("method",), ())
     groups = list(dict.fromkeys(frame["group"]))
     wide = frame.pivot_table(index="method", columns="group", values="ece", dropna=False)
     methods = [m for m in findings.header.methods if m in wide.index]

@@ -25,6 +25,7 @@ from merbench.report.published_rows import PublishedView, published_views
 from merbench.results.conditions import CLEAN, columns_of
 from merbench.results.summary import MEAN
 
+WIDEST_BAND = 0.15
 SCOPES = {
     "population": "They hold for new {unit}s and for new trainings of the same methods.",
     "models": "They hold for these trained models only: model noise is not measured.",
@@ -100,6 +101,13 @@ class RunView:
             f"{plural(told.clusters, unit)}, {plural(told.folds, 'fold')} and "
             f"{plural(told.seeds, 'seed')}. {scope}"
         ).strip()
+
+    @property
+    def bands_shown(self) -> bool:
+        """True where the bands of all methods together leave something to be seen."""
+        curves = self.findings.curves
+        main = curves[curves["metric"] == self.findings.metrics[0]]
+        return bool((main["high"] - main["low"]).median() < WIDEST_BAND)
 
     @property
     def curve_figures(self) -> tuple[tuple[str, InlineFigure], ...]:

@@ -139,7 +139,8 @@ class Chart {
       const show = !this.off.has(m), edge = { show, width: 0, points: { show: false }, spanGaps: true };
       series.push({ show, label: name, stroke: colour, width: 2, dash: dash.map(d => 2 * d), points: { show: false }, spanGaps: true }, edge, edge);
       rows.push(scale(values[m]), scale((lows || values)[m]), scale((highs || values)[m]));
-      if (this.bands && lows) bands.push({ series: [3 * m + 3, 3 * m + 2], fill: () => this.stressed === null ? colour + "18" : this.stressed === m ? colour + "40" : "#0000" });
+      const fill = () => this.stressed === m ? colour + "40" : this.bands && this.stressed === null ? colour + "18" : "#0000";
+      if (lows) bands.push({ series: [3 * m + 3, 3 * m + 2], fill });
     });
     const axis = { stroke: ink("--soft"), grid: { stroke: ink("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", labelSize: 18 };
     this.chart?.destroy();
