@@ -132,9 +132,7 @@ def _draw(axes: Axes, panel: Dots, roster: Roster, limits: tuple[float, float]) 
             axes.plot([limits[1]], [place], ">", markersize=3.6, alpha=0.55, clip_on=False,
                       color=look.colour, markeredgewidth=0)  # fmt: skip
         if np.isfinite(value[place]):
-            (point,) = axes.plot(
-                [value[place]], [place], markersize=4.6, clip_on=False, **look.point
-            )
+            (point,) = axes.plot([value[place]], [place], clip_on=False, **look.point)
             point.set_gid(roster.tag(method))
     axes.set_xlim(*limits)
     axes.set_ylim(len(frame) - 0.5, -0.5)

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from merbench.report.figures.curves import Scale
+from merbench.report.figures.curves import STEPS, Scale
 from merbench.report.figures.paper import LONGEST, Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 from merbench.results.conditions import CLEAN, ConditionKey, NoiseColumn, columns_of
@@ -266,7 +266,7 @@ def _colour_bar(
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.set_xlim(scale.low, scale.high)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.tick_params(labelsize=TINY, pad=1)
     paper.text(left - 0.08, top + 0.045, scale.label, ha="right", va="center_baseline",
                fontsize=SMALL)  # fmt: skip

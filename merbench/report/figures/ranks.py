@@ -60,7 +60,7 @@ def rank_diagram(
         x = place(rank)
         style = roster.styles[method]
         line = paper.line([x, x, edge], [axis, y, y], color=style.colour, linewidth=0.9)
-        point = paper.line([x], [axis], markersize=4.6, **style.point)
+        point = paper.line([x], [axis], **style.point)
         for part in (line, point):
             part.set_gid(roster.tag(method))
         paper.text(

@@ -67,7 +67,7 @@ def _draw(axes: Axes, bins: pd.DataFrame, methods: list[str], roster: Roster) ->
     axes.plot([0, 100], [0, 100], color=INK, alpha=0.5, linewidth=0.7, linestyle=(0, (5, 2.5)))
     for method in methods:
         mine = bins[bins["method"] == method].sort_values("confidence")
-        look = roster.styles[method].line | {"markersize": 2.8}
+        look = roster.styles[method].line
         (line,) = axes.plot(100 * mine["confidence"], 100 * mine["accuracy"], clip_on=False, **look)
         line.set_gid(roster.tag(method))
     axes.set_xlim(0, 100)

@@ -121,7 +121,7 @@ def _draw(axes: Axes, stage: Stage, roster: Roster, scale: Scale) -> None:
         axes.plot(tail["epoch"], 100 * tail["value"], alpha=0.4, **look)
     axes.plot(whole["epoch"], 100 * whole["value"], **look)
     if len(whole) == 1:
-        axes.plot(whole["epoch"], 100 * whole["value"], markersize=3.4, **style.point)
+        axes.plot(whole["epoch"], 100 * whole["value"], **style.point)
     if len(stage.chosen):
         epochs, counts = np.unique(stage.chosen["epoch"].to_numpy(), return_counts=True)
         tops = scale.low + BARS * (scale.high - scale.low) * counts / counts.max()
