@@ -8,13 +8,14 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import seaborn as sns
 from made_findings import EMPTY, HOSTILE, LONG, NAN, made
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from merbench.report.figures import styles, write_figures
-from merbench.report.figures.styles import house_style
+from merbench.report.figures.styles import COLOURS, house_style
 from merbench.report.figures.write import sheets_of
 
 SEVENTY = tuple(f"method_{i}" for i in range(70))
@@ -176,6 +177,10 @@ def test_wide_bands_do_not_flatten_the_curves():
     assert high <= 102
     values = 100 * findings.curves["value"]
     assert (values.max() - 25) / (high - low) > 0.5
+
+
+def test_colours_are_those_of_seaborn():
+    assert tuple(sns.color_palette("colorblind").as_hex()) == COLOURS
 
 
 def test_seventy_methods_look_different_in_colour_and_in_grey():

@@ -162,7 +162,7 @@ def heat_map(
             name = "mean of partial patterns" if band.name == MEAN else band.name
             name += " (complete)" * (band.name == complete)
             paper.text(0.1, y - 0.03, wrap(name, full - 0.2, SMALL, 1), va="bottom",
-                       fontsize=SMALL, fontweight="bold")  # fmt: skip
+                       fontsize=SMALL)  # fmt: skip
         for place, name in enumerate(names):
             paper.text(left - 0.05, y + (place + 0.5) * cell, name, ha="right",
                        va="center_baseline", fontsize=size)  # fmt: skip

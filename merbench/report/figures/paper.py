@@ -36,35 +36,31 @@ class Size(NamedTuple):
 
 
 @lru_cache(maxsize=8192)
-def _line_width(text: str, size: float, weight: str) -> float:
-    font = FontProperties(family=FAMILY, size=size, weight=weight)
+def _line_width(text: str, size: float) -> float:
+    font = FontProperties(family=FAMILY, size=size)
     width = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
     return float(width) / 72 * SLACK
 
 
-def text_size(text: str, size: float = NORMAL, weight: str = "normal") -> Size:
+def text_size(text: str, size: float = NORMAL) -> Size:
     """Return how much room text takes, its lines as they are."""
     lines = text.split("\n")
-    return Size(
-        max(_line_width(line, size, weight) for line in lines), len(lines) * size * LINE / 72
-    )
+    return Size(max(_line_width(line, size) for line in lines), len(lines) * size * LINE / 72)
 
 
-def widest(texts: Sequence[str], size: float = NORMAL, weight: str = "normal") -> float:
+def widest(texts: Sequence[str], size: float = NORMAL) -> float:
     """Return the width of the widest, 0 without any."""
-    return max((text_size(text, size, weight).width for text in texts), default=0.0)
+    return max((text_size(text, size).width for text in texts), default=0.0)
 
 
-def wrap(
-    text: str, width: float, size: float = NORMAL, lines: int = 3, weight: str = "normal"
-) -> str:
+def wrap(text: str, width: float, size: float = NORMAL, lines: int = 3) -> str:
     """Break text into lines of at most `width` inches: after a blank, `+`, `_`, `-`, else anywhere.
 
     What does not fit into `lines` ends in an ellipsis.
     """
 
     def fits(part: str) -> bool:
-        return _line_width(part.rstrip(), size, weight) <= width
+        return _line_width(part.rstrip(), size) <= width
 
     text = " ".join(text.split())
     broken: list[str] = []
@@ -91,7 +87,7 @@ def wrap(
 
 def heading(title: str, width: float) -> str:
     """Break the title of a sheet."""
-    return wrap(title, width, LARGE, weight="bold") if title else ""
+    return wrap(title, width, LARGE) if title else ""
 
 
 class Paper:
@@ -159,7 +155,7 @@ class Paper:
     def title(self, text: str) -> None:
         """Write the title of the sheet, broken by `heading`."""
         if text:
-            self.text(0.1, 0.08, text, fontsize=LARGE, fontweight="bold")
+            self.text(0.1, 0.08, text, fontsize=LARGE)
 
     def line(self, xs: Sequence[float], tops: Sequence[float], **style: Any) -> Line2D:
         """Draw a line through points given in inches."""
