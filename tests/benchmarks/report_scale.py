@@ -92,9 +92,9 @@ def main() -> None:
         "GB",
         "GB of a child",
         "page, MB",
-        "equal",
+        "summary.json equal twice",
     ]
-    sys.stdout.write(table(heading, rows))
+    sys.stdout.write(table(heading, iter(rows)) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """The report's measurement at a size that a test can have, and its speed by pytest-benchmark."""
 
+from merbench.analysis.build import analyse
 from tests.benchmarks.large_run import Size, write_large_run
 from tests.benchmarks.report_scale import measure_report
-
-from merbench.analysis.build import analyse
 
 SMALL = Size(methods=3, folds=4, seeds=2, conditions=42, utterances=400)
 

@@ -50,9 +50,8 @@ def test_notes_leave_stdout_to_the_table(runs):
 def test_json_has_what_the_table_has(runs):
     found = json.loads(invoke(*runs, "--metric", "wa", "--json").stdout)
     assert found["metric"] == "wa"
-    rows = [
-        dict(zip(found["frame"]["columns"], row, strict=True)) for row in found["frame"]["rows"]
-    ]
+    table = found["frame"]
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     grid = next(r for r in rows if r["quantity"] == "grid mean" and r["pair"] == "nmer")
     assert grid["high"] < -0.15
     assert found["inference"]["clusters"] == 10
