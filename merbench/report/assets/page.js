@@ -6,7 +6,9 @@ const ink = name => getComputedStyle(root).getPropertyValue(name).trim();
 const redraw = [];  // what a change of theme must draw again
 
 function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties))
+    if (name.includes("-")) element.setAttribute(name, value); else element[name] = value;
   element.append(...children);
   return element;
 }
@@ -50,7 +52,7 @@ function sortable(table) {
     head.prepend(label);
     label.addEventListener("click", () => {
       const first = column ? "descending" : "ascending", second = column ? "ascending" : "descending";
-      const to = head.ariaSort === first ? second : first;
+      const to = head.getAttribute("aria-sort") === first ? second : first;
       heads.forEach(other => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", to);
       const way = to === "ascending" ? 1 : -1;
@@ -93,9 +95,9 @@ class Chart {
     this.readout = box.querySelector(".readout");
     this.spoken = box.querySelector(".spoken");
     this.buttons = methods.map(([name, colour, glyph], method) => {
-      const mark = make("span", { className: "glyph", ariaHidden: "true" }, glyph);
+      const mark = make("span", { className: "glyph", "aria-hidden": "true" }, glyph);
       mark.style.color = colour;
-      const button = make("button", { type: "button", ariaPressed: "true" }, mark, make("span", {}, name), make("output"));
+      const button = make("button", { type: "button", "aria-pressed": "true" }, mark, make("span", {}, name), make("output"));
       button.addEventListener("click", () => this.toggle(method));
       for (const [event, on] of [["mouseenter", true], ["focus", true], ["mouseleave", false], ["blur", false]])
         button.addEventListener(event, () => this.stress(on ? method : null));
@@ -111,7 +113,7 @@ class Chart {
       this.chart.setCursor({ left: this.chart.valToPos(this.data.x[this.at], "x"), top: 10 }, false);
       this.show(this.at);
       this.spoken.textContent = [this.readout.textContent, ...this.buttons
-        .filter(b => b.ariaPressed === "true").map(b => [...b.children].slice(1).map(e => e.textContent).join(" "))].join(", ");
+        .filter(b => b.getAttribute("aria-pressed") === "true").map(b => [...b.children].slice(1).map(e => e.textContent).join(" "))].join(", ");
     });
     box.hidden = false;
     box.parentElement.querySelector(".static")?.classList.add("replaced");
@@ -184,7 +186,7 @@ class Chart {
 
   toggle(method) {
     if (!this.off.delete(method)) this.off.add(method);
-    this.buttons[method].ariaPressed = String(!this.off.has(method));
+    this.buttons[method].setAttribute("aria-pressed", String(!this.off.has(method)));
     this.draw();
   }
 
