@@ -12,6 +12,8 @@ function make(tag, properties = {}, ...children) {
   element.append(...children);
   return element;
 }
+// A name may break after these marks.
+const soft = name => name.split(/(?<=[_+])/).flatMap((part, k) => k ? [make("wbr"), part] : [part]);
 const percent = v => v === null ? "" : (v / 10).toFixed(1);
 const bracket = (low, high) => low === null || high === null ? "" : `[${percent(low)}, ${percent(high)}]`;
 const step = (value, low, high) => Math.min(9, Math.max(0, Math.floor(10 * (value - low) / Math.max(high - low, 1))));
@@ -97,7 +99,7 @@ class Chart {
     this.buttons = methods.map(([name, colour, glyph], method) => {
       const mark = make("span", { className: "glyph", "aria-hidden": "true" }, glyph);
       mark.style.color = colour;
-      const button = make("button", { type: "button", "aria-pressed": "true" }, mark, make("span", {}, name), make("output"));
+      const button = make("button", { type: "button", "aria-pressed": "true" }, mark, make("span", {}, ...soft(name)), make("output"));
       button.addEventListener("click", () => this.toggle(method));
       for (const [event, on] of [["mouseenter", true], ["focus", true], ["mouseleave", false], ["blur", false]])
         button.addEventListener(event, () => this.stress(on ? method : null));
@@ -233,7 +235,7 @@ function charts(run, data) {
       return;
     }
     const [x, names, values, lows, highs] = entry, chance = data.chance[metric];
-    const range = extent(Object.values(own).map(e => e[2]), bands ? Object.values(own).map(e => [e[3], e[4]]) : []);
+    const range = extent(values, bands ? [lows, highs] : []);
     chart.set({ x, names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
   });
   start("training", { x: "epoch" }, (chart, { stage, bands }) => {
