@@ -177,6 +177,6 @@ def compact_estimate(
     compact = {}
     for name, found in estimate(counts, sampling, metrics).items():
         of_clusters = found.of_clusters.astype(np.float32)
-        of_folds = of_clusters if sampling.alike else found.of_folds.astype(np.float32)
+        of_folds = of_clusters if sampling.lone else found.of_folds.astype(np.float32)
         compact[name] = replace(found, of_clusters=of_clusters, of_folds=of_folds)
     return compact

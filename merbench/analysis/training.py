@@ -48,7 +48,7 @@ def costs(directory: Path, tally: Tally) -> pd.DataFrame:
         header.folds[fold]: int(tally.units.sizes[tally.units.fold == fold].sum())
         for fold in set(tally.units.fold.tolist())
     }
-    predictions = cells["fold"].map(sizes) * len(header.conditions)
+    predictions = cells["fold"].map(sizes).astype(float) * len(header.conditions)
     cells = cells.assign(ms_per_prediction=1000 * cells["evaluate_seconds"] / predictions)
     grouped = cells.groupby("method", sort=False)
     frame = grouped[["parameters", "train_seconds", "shared_seconds", "ms_per_prediction"]].mean()

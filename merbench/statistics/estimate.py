@@ -51,13 +51,8 @@ class Sampling:
 
     @property
     def lone(self) -> bool:
-        """Whether no fold tests more than one cluster, so that no seed luck is shared."""
-        return len(self.folds_of_units) == self.folds
-
-    @property
-    def alike(self) -> bool:
-        """Whether each fold is one cluster, so that a sample of either is one of both."""
-        return self.lone and self.clusters == self.folds
+        """Whether each fold tests one cluster of its own, so that no seed luck is shared."""
+        return len(self.folds_of_units) == self.folds == self.clusters
 
 
 def draw_samples(
@@ -122,7 +117,7 @@ class Estimate:
         return Estimate(
             function(self.value),
             of_clusters,
-            of_clusters if self.sampling.alike else function(self.of_folds),
+            of_clusters if self.sampling.lone else function(self.of_folds),
             function(self.swapped_folds),
             function(self.swapped_units),
             self.sampling,
@@ -150,7 +145,7 @@ class Estimate:
         )
         of_clusters = function(self.of_clusters, other.of_clusters)
         of_folds = of_clusters
-        if not self.sampling.alike:
+        if not self.sampling.lone:
             of_folds = function(self.of_folds, other.of_folds)
         return Estimate(
             function(self.value, other.value),
@@ -218,9 +213,12 @@ def estimate(
     units = np.arange(len(sampling.folds_of_units))
     value = pooled(counts, metrics)
     of_clusters = replicate(counts, sampling.clusters_of_units, sampling.cluster_samples, metrics)
-    of_folds = of_clusters
-    if not sampling.alike:
-        of_folds = replicate(counts, sampling.folds_of_units, sampling.fold_samples, metrics)
+    # Lone clusters are folds; other samples of the same would only add their noise.
+    of_folds = (
+        of_clusters
+        if sampling.lone
+        else replicate(counts, sampling.folds_of_units, sampling.fold_samples, metrics)
+    )
     swapped_folds = swap_folds(counts, sampling.folds_of_units, metrics)
     swapped_units = swap_folds(counts, units, metrics)
     return {

@@ -96,7 +96,7 @@ def of_first(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def rules(found: Estimate) -> dict[str, Intervals]:
     """Return the intervals that compete."""
-    clusters = found.sampling.clusters
+    clusters, folds = found.sampling.clusters, found.sampling.folds
     between = sample_variance(found.of_clusters, clusters)
     low, high = np.quantile(found.of_clusters, (ALPHA / 2, 1 - ALPHA / 2), axis=0)
     plain = intervals(found.value, between, 0.0, clusters)
@@ -104,6 +104,9 @@ def rules(found: Estimate) -> dict[str, Intervals]:
         "interval": found.intervals(),
         "cluster + seed variance": intervals(
             found.value, between, seed_variance(found.swapped_folds), clusters
+        ),
+        "fold variance alone": intervals(
+            found.value, sample_variance(found.of_folds, folds), 0.0, folds
         ),
         "plain cluster bootstrap": plain._replace(low=low, high=high),
     }

@@ -67,6 +67,12 @@ def test_flips_of_many_folds_count_as_draws_do(monkeypatch):
     assert drawn.smallest_p == 1 / 100_001
 
 
+def test_the_observed_signs_count_as_a_draw():
+    """Else p could be 0, which no test of finitely many draws may claim."""
+    found = sign_flip(np.ones(60), np.random.default_rng(0))
+    assert found.p == found.smallest_p == 1 / 100_001
+
+
 def test_flips_reach_the_smallest_p_of_forty_folds():
     found = sign_flip(np.linspace(1, 2, 40), RNG)
     assert found.p == found.smallest_p == 0.5**39

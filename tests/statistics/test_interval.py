@@ -111,9 +111,9 @@ def test_only_the_shared_part_of_the_seed_variance_is_added():
 
 def test_folds_that_differ_more_than_the_clusters_explain_widen_the_interval():
     found = intervals(0.05, 0.0004, 0.0, 24, shared=0.0, fold_variance=0.0016, folds=5)
-    share = np.sqrt(0.75)
     assert found.se == pytest.approx(0.04)
-    assert found.df == pytest.approx(1 / (share / 4 + (1 - share) / 23))
+    assert found.df == 4
+    assert found.high - found.low == pytest.approx(2 * stats.t.ppf(0.975, 4) * 0.04)
 
 
 def test_folds_that_differ_less_change_nothing():
@@ -144,7 +144,7 @@ def test_bounds_are_ordered_and_agree_with_p(value, sample, seed, fold, clusters
     assert 0 <= found.p <= 1
     if abs(found.p - 0.05) > 1e-9:
         assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
-    assert min(folds - 1 or clusters, clusters - 1) <= found.df * (1 + 1e-12)
+    assert found.df == (folds - 1 if folds > 1 and fold > sample + seed else clusters - 1)
 
 
 def test_smallest_detectable_has_its_power():

@@ -46,6 +46,8 @@ class Compactor:
             shape.attrib.pop("style", None)
             shape.set("d", _short_path(shape.attrib["d"], 2))
         self._visit(self.root)
+        for path in self.root.iter(_name("path")):
+            path.set("d", _relative(path.attrib["d"]))
         kept = []
         for old, new in self.ids.items():
             self.shapes[old].set("id", new)
@@ -163,6 +165,23 @@ def _short_path(path: str, digits: int) -> str:
     path = re.sub(r"\s*([A-Za-z])\s*", r"\1", path)
     # After M and L more points are lines too, and a minus parts numbers as well as a blank.
     return re.sub(r"(?<=\d) -", "-", re.sub(r"(?<=[ML])([^A-Za-z]+)L", r"\1 ", path))
+
+
+def _relative(path: str) -> str:
+    """Write each line of a path from where the last one ended, which takes fewer digits."""
+    if re.search("[^-MLz0-9. ]", path):
+        return path  # it has curves
+    parts = []
+    for piece in re.findall("M[^M]*", path):
+        numbers = [float(number) for number in _NUMBER.findall(piece)]
+        points = list(zip(numbers[::2], numbers[1::2], strict=True))
+        steps = [
+            f"{rounded(x - before, 1)} {rounded(y - above, 1)}"
+            for (before, above), (x, y) in pairwise(points)
+        ]
+        start = f"M{rounded(points[0][0], 1)} {rounded(points[0][1], 1)}"
+        parts.append(f"{start}{'l' * bool(steps)}{' '.join(steps)}{'z' * piece.endswith('z')}")
+    return re.sub(r"(?<=\d) -", "-", "".join(parts))
 
 
 def _merge_strokes(group: ET.Element) -> None:

@@ -90,7 +90,7 @@ def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
     if not means:
         return {}
     scale = scale_of(pd.concat(means.values()), main_label(findings), chance_of(findings))
-    roster, note = Roster.of(findings), _said("Bands", findings)
+    roster, note = Roster.of(findings), f"{_said('Bands', findings)} Dashed: chance.".strip()
     stems = unique_names([f"curves-{column.noise}-{column.on}" for column in means])
     return {
         column: Sheet(
@@ -109,7 +109,7 @@ def curve_sheets(findings: Findings) -> list[Sheet]:
     if not found:
         return []
     scale: Scale = scale_of(pd.concat(found.values()), main_label(findings), chance_of(findings))
-    roster, note = Roster.of(findings), _said("Bands", findings)
+    roster, note = Roster.of(findings), f"{_said('Bands', findings)} Dashed: chance.".strip()
     stems = unique_names([f"curves-{column.noise}-{column.on}" for column in found])
     return [
         _sheet(
