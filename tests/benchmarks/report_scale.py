@@ -11,6 +11,7 @@ import resource
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +43,9 @@ class Taken:
 
 def measure_report(directory: Path) -> Taken:
     """Report a run in a process of its own, whose peak of memory is the report's alone."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_report, (directory,))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(_report, directory).result()
 
 
 def _report(directory: Path) -> Taken:
