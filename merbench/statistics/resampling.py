@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 EXACT_IN_FLOAT32 = 2**23
 # Numbers in one block of resampled matrices: 2 MB in float32, so that it stays in cache.
 BLOCK = 2**19
+# With fewer samples in a block, products are slow; matrices are then taken in parts.
+FEWEST_DRAWS = 64
 
 
 def cluster_weights(clusters: int, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -74,20 +76,27 @@ def replicate(
     of_units = weights[:, clusters_of_units]
     largest = of_units.max(initial=0) * int(counts.sum(axis=(1, 3, 4)).max(initial=0))
     dtype = np.float32 if largest < EXACT_IN_FLOAT32 else np.float64
-    # Classes lead and samples trail: a sum over classes is then one of long contiguous rows.
-    terms = counts.transpose(0, 3, 4, 2, 1).reshape(seeds, -1, units).astype(dtype)
     factors = np.ascontiguousarray(of_units.T, dtype)
     draws = len(weights)
-    result = {metric.name: np.zeros((matrices, draws)) for metric in metrics}
-    step = max(1, BLOCK // max(1, classes**2 * matrices))
-    for start in range(0, draws, step):
-        part = slice(start, start + step)
-        for seed in range(seeds):
-            block = (terms[seed] @ factors[:, part]).reshape(classes, classes, matrices, -1)
-            view = block.transpose(2, 3, 0, 1)
-            for metric in metrics:
-                result[metric.name][:, part] += metric(view)
-    return {name: np.ascontiguousarray(values.T) / seeds for name, values in result.items()}
+    result = {metric.name: np.zeros((draws, matrices)) for metric in metrics}
+    width = max(1, BLOCK // (classes**2 * FEWEST_DRAWS))
+    for first in range(0, matrices, width):
+        some = slice(first, min(first + width, matrices))
+        # Classes lead and samples trail: a sum over classes is then one of long contiguous rows.
+        terms = counts[:, :, some].transpose(0, 3, 4, 2, 1).reshape(seeds, -1, units).astype(dtype)
+        step = max(1, BLOCK // max(1, terms.shape[1]))
+        for start in range(0, draws, step):
+            part = slice(start, start + step)
+            for seed in range(seeds):
+                block = (terms[seed] @ factors[:, part]).reshape(
+                    classes, classes, some.stop - first, -1
+                )
+                view = block.transpose(3, 2, 0, 1)
+                for metric in metrics:
+                    result[metric.name][part, some] += metric(view)
+    for values in result.values():
+        values /= seeds
+    return result
 
 
 def by_fold(
