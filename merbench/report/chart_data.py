@@ -1,4 +1,4 @@
-"""What the page's script draws and fills in, as compact JSON: ten-thousandths, in arrays."""
+"""What the page's script draws and fills in, as compact JSON: thousandths, in arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from merbench.report.heat import QUANTITIES, HeatTable, grid_values, members_mea
 from merbench.report.numbers import severity
 from merbench.results.metrics import ECE_BINS
 
-SCALE = 10_000
+SCALE = 1000  # what a reader is shown: percent with one decimal
 SAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
@@ -33,7 +33,7 @@ def chart_json(findings: Findings, tables: Sequence[HeatTable]) -> str:
         "curves": _curves(findings),
         "heat": _heat(findings, tables),
         "confusions": [
-            [[whole(v) for v in matrix.ravel()] for matrix in of_method]
+            [[whole(v, 100) for v in matrix.ravel()] for matrix in of_method]
             for of_method in findings.confusions
         ],
         "training": _training(findings),
@@ -48,10 +48,10 @@ def safe_json(content: Any) -> str:
     return text.translate(SAFE)
 
 
-def whole(value: float) -> int | None:
-    """Return ten-thousandths, None for NaN."""
+def whole(value: float, scale: int = SCALE) -> int | None:
+    """Return thousandths (or what the scale makes), None for NaN."""
     value = float(value)
-    return round(SCALE * value) if math.isfinite(value) else None
+    return round(scale * value) if math.isfinite(value) else None
 
 
 def _lines(
@@ -79,7 +79,7 @@ def _curves(findings: Findings) -> dict[str, Any]:
         metric, noise, on, column = map(str, key)
         points = sorted(frame["severity"].unique())
         entry = [
-            [whole(p) for p in points],
+            [round(float(p), 4) for p in points],
             [severity(p) for p in points],
             *_lines(findings, frame, "severity", QUANTITIES),
         ]
@@ -123,6 +123,6 @@ def _reliability(findings: Findings) -> Mapping[str, Any]:
         return groups
     for group, frame in findings.reliability.groupby("group", sort=False):
         bins = np.sort(frame["bin"].unique())
-        middles = [whole((b + 0.5) / ECE_BINS) for b in bins]
+        middles = [round((int(b) + 0.5) / ECE_BINS, 4) for b in bins]
         groups[str(group)] = [middles, *_lines(findings, frame, "bin", ["accuracy"])]
     return groups

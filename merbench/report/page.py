@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from merbench.analysis.findings import Findings
+from merbench.report.numbers import MINUS
 from merbench.report.run_view import RunView, run_view
 from merbench.report.side_by_side import side_by_side
 
 # Runs before anything is drawn: controls appear only where they work.
+NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")  # a hyphen that stands for a minus
 EARLY_SCRIPT = "document.documentElement.classList.add('js')"
 
 
@@ -91,6 +94,7 @@ def _environment() -> Environment:
     )
     environment.filters["drawn"] = Markup  # SVG of our own drawing, its text escaped there
     environment.filters["soft"] = _soft
+    environment.filters["minus"] = lambda text: NEGATIVE.sub(MINUS, text)
     return environment
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from merbench.report.numbers import percent
 from merbench.report.page import render_page
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.runs import CLASSES, HOSTILE, SUITE
@@ -119,7 +120,7 @@ def test_pointing_at_a_curve_shows_its_values(open_page, findings):
         & (frame["severity"] == 0.5)
     ].iloc[0]
     text = chart.locator(".legend button", has_text="nmer").locator("output").inner_text()
-    shown = [f"{round(wanted[name] * 1e4) / 100:.1f}" for name in ("value", "low", "high")]
+    shown = [percent(wanted[name]) for name in ("value", "low", "high")]
     assert text == f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 

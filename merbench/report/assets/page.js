@@ -6,11 +6,15 @@ const ink = name => getComputedStyle(root).getPropertyValue(name).trim();
 const redraw = [];  // what a change of theme must draw again
 
 function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties))
+    if (name.includes("-")) element.setAttribute(name, value); else element[name] = value;
   element.append(...children);
   return element;
 }
-const percent = v => v === null ? "" : (v / 100).toFixed(1);
+// A name may break after these marks.
+const soft = name => name.split(/(?<=[_+])/).flatMap((part, k) => k ? [make("wbr"), part] : [part]);
+const percent = v => v === null ? "" : (v / 10).toFixed(1);
 const bracket = (low, high) => low === null || high === null ? "" : `[${percent(low)}, ${percent(high)}]`;
 const step = (value, low, high) => Math.min(9, Math.max(0, Math.floor(10 * (value - low) / Math.max(high - low, 1))));
 const paint = (cell, to) => { cell.className = cell.className.replace(/\bh\d\b/, `h${to}`); };
@@ -50,7 +54,7 @@ function sortable(table) {
     head.prepend(label);
     label.addEventListener("click", () => {
       const first = column ? "descending" : "ascending", second = column ? "ascending" : "descending";
-      const to = head.ariaSort === first ? second : first;
+      const to = head.getAttribute("aria-sort") === first ? second : first;
       heads.forEach(other => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", to);
       const way = to === "ascending" ? 1 : -1;
@@ -93,9 +97,9 @@ class Chart {
     this.readout = box.querySelector(".readout");
     this.spoken = box.querySelector(".spoken");
     this.buttons = methods.map(([name, colour, glyph], method) => {
-      const mark = make("span", { className: "glyph", ariaHidden: "true" }, glyph);
+      const mark = make("span", { className: "glyph", "aria-hidden": "true" }, glyph);
       mark.style.color = colour;
-      const button = make("button", { type: "button", ariaPressed: "true" }, mark, make("span", {}, name), make("output"));
+      const button = make("button", { type: "button", "aria-pressed": "true" }, mark, make("span", {}, ...soft(name)), make("output"));
       button.addEventListener("click", () => this.toggle(method));
       for (const [event, on] of [["mouseenter", true], ["focus", true], ["mouseleave", false], ["blur", false]])
         button.addEventListener(event, () => this.stress(on ? method : null));
@@ -111,7 +115,7 @@ class Chart {
       this.chart.setCursor({ left: this.chart.valToPos(this.data.x[this.at], "x"), top: 10 }, false);
       this.show(this.at);
       this.spoken.textContent = [this.readout.textContent, ...this.buttons
-        .filter(b => b.ariaPressed === "true").map(b => [...b.children].slice(1).map(e => e.textContent).join(" "))].join(", ");
+        .filter(b => b.getAttribute("aria-pressed") === "true").map(b => [...b.children].slice(1).map(e => e.textContent).join(" "))].join(", ");
     });
     box.hidden = false;
     box.parentElement.querySelector(".static")?.classList.add("replaced");
@@ -119,7 +123,7 @@ class Chart {
     new ResizeObserver(() => this.chart?.setSize(this.size())).observe(this.plot);
   }
 
-  // data: x (0 to 1 or epochs), names of its points, values, lows, highs (methods, points), range and title of y
+  // data: x (0 to 1 or epochs), names of its points, values, lows, highs (methods, points; thousandths), range and title of y
   set(data, bands) {
     this.data = data;
     this.bands = bands;
@@ -133,7 +137,7 @@ class Chart {
 
   draw() {
     if (!this.data) return;
-    const { x, values, lows, highs, range, title } = this.data, scale = row => row.map(v => v === null ? null : v / 100);
+    const { x, values, lows, highs, range, title } = this.data, scale = row => row.map(v => v === null ? null : v / 10);
     const series = [{}], rows = [x], bands = [];
     this.methods.forEach(([name, colour, , dash], m) => {
       const show = !this.off.has(m), edge = { show, width: 0, points: { show: false }, spanGaps: true };
@@ -159,7 +163,7 @@ class Chart {
   // The marker of each method at each point, and a dashed line to read against.
   marks(u) {
     const { ctx } = u, at = (px, py) => [u.valToPos(px, "x", true), u.valToPos(py, "y", true)];
-    const chance = this.data.chance / 100, sight = chance >= this.data.range[0] && chance <= this.data.range[1];
+    const chance = this.data.chance / 10, sight = chance >= this.data.range[0] && chance <= this.data.range[1];
     const line = this.dashed === "diagonal" ? [[0, 0], [1, 100]] : sight ? this.data.span.map(px => [px, chance]) : null;
     ctx.save();
     if (line) {
@@ -177,14 +181,14 @@ class Chart {
       if (this.off.has(m)) return;
       ctx.globalAlpha = this.stressed === null || this.stressed === m ? 1 : .2;
       ctx.fillStyle = colour;
-      this.data.values[m].forEach((v, k) => { if (v !== null) ctx.fillText(glyph, ...at(this.data.x[k], v / 100)); });
+      this.data.values[m].forEach((v, k) => { if (v !== null) ctx.fillText(glyph, ...at(this.data.x[k], v / 10)); });
     });
     ctx.restore();
   }
 
   toggle(method) {
     if (!this.off.delete(method)) this.off.add(method);
-    this.buttons[method].ariaPressed = String(!this.off.has(method));
+    this.buttons[method].setAttribute("aria-pressed", String(!this.off.has(method)));
     this.draw();
   }
 
@@ -208,7 +212,7 @@ class Chart {
 
 // Room for every value, and for the bands as far as they do not push the values into a corner.
 const extent = (rows, bands = []) => {
-  const ends = part => { const found = part.flat(9).filter(v => v !== null).map(v => v / 100); return [Math.min(...found), Math.max(...found)]; };
+  const ends = part => { const found = part.flat(9).filter(v => v !== null).map(v => v / 10); return [Math.min(...found), Math.max(...found)]; };
   const [low, high] = ends(rows), [least, most] = ends([rows, bands]);
   return [Math.max(0, Math.floor(Math.max(least, low - 10) / 5) * 5), Math.min(100, Math.ceil(Math.min(most, high + 10) / 5) * 5)];
 };
@@ -231,8 +235,8 @@ function charts(run, data) {
       return;
     }
     const [x, names, values, lows, highs] = entry, chance = data.chance[metric];
-    const range = extent(Object.values(own).map(e => e[2]), bands ? Object.values(own).map(e => [e[3], e[4]]) : []);
-    chart.set({ x: x.map(v => v / 1e4), names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
+    const range = extent(values, bands ? [lows, highs] : []);
+    chart.set({ x, names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
   });
   start("training", { x: "epoch" }, (chart, { stage, bands }) => {
     const [x, values, lows, highs] = data.training[stage];
@@ -240,7 +244,7 @@ function charts(run, data) {
   });
   start("reliability", { x: "confidence", dashed: "diagonal" }, (chart, { group }) => {
     const [x, values] = data.reliability[group];
-    chart.set({ x: x.map(v => v / 1e4), names: x.map(v => `${percent(v)} %`), values, range: [0, 100], span: [0, 1], title: "right, %" }, false);
+    chart.set({ x, names: x.map(v => `${(100 * v).toFixed(0)} %`), values, range: [0, 100], span: [0, 1], title: "right, %" }, false);
   });
 }
 
@@ -287,7 +291,7 @@ function heat(box, data, chance) {
       pane.querySelector(".metric").textContent = label[metric] || metric;
       cells(pane).forEach((row, r) => row.forEach((cell, c) => {
         const value = data[metric][pane.dataset.noise][0][r][c];
-        cell.textContent = value === null ? "" : Math.round(value / 100);
+        cell.textContent = value === null ? "" : Math.round(value / 10);
         paint(cell, value === null ? 0 : step(value, chance, top));
       }));
     }
@@ -305,8 +309,8 @@ function confusions(run, data) {
     table.querySelector(".pattern").textContent = controls.querySelector("[data-axis=pattern]").selectedOptions[0].textContent;
     const values = data[m][pattern];
     all("tbody td", table).forEach((cell, k) => {
-      cell.textContent = values[k] === null ? "" : Math.round(values[k] / 100);
-      paint(cell, values[k] === null ? 0 : step(values[k], 0, 1e4));
+      cell.textContent = values[k] === null ? "" : values[k];
+      paint(cell, values[k] === null ? 0 : step(values[k], 0, 100));
     });
   }))();
 }
