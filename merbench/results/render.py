@@ -3,86 +3,73 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from merbench.results.listing import (
+    BLANK,
+    Entry,
+    Line,
+    Listing,
+    interval_text,
+    latex_escape,
+    listing_latex,
+    listing_markdown,
+    ranked,
+)
 from merbench.results.summary import MEAN, Summary
 
 BY_FOLD = "mean by fold"
-BLANK = ""
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\n": " ",
-        **{c: f"\\{c}" for c in "&%$#_{}"},
-    }
-)
-_MARKDOWN = str.maketrans(
-    {"\n": " ", "<": "&lt;", "&": "&amp;", **{c: f"\\{c}" for c in "\\|*_`[]$~"}}
-)
+SIGNIFICANT = 0.05
+DIGITS = 1
+
+__all__ = ["latex_escape", "listing_of", "to_csv", "to_latex", "to_markdown", "to_rich"]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One value of a table as it is shown; `best` where no method shows a better one."""
-
-    text: str
-    best: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method; a `spread` after the values where folds were averaged."""
-
-    method: str
-    entries: tuple[Entry, ...]
-    spread: str
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A summary with its values as text: what every format below prints."""
-
-    headings: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-    @property
-    def has_spread(self) -> bool:
-        """True where any method has a mean and deviation over folds."""
-        return any(row.spread for row in self.rows)
-
-
-def shown(summary: Summary) -> Shown:
-    """Round to 0.1 % and mark the best of each column: ties, as shown, are all best."""
-    values = summary.wide()
-    better = max if summary.metric.higher_is_better else min
-    rounded = {
-        name: [math.nan if math.isnan(v) else round(100 * v, 1) for v in values[name]]
-        for name in summary.columns
-    }
-    best = {
-        name: better((v for v in column if not math.isnan(v)), default=math.nan)
-        for name, column in rounded.items()
-    }
-    contested = len(summary.methods) > 1
+def listing_of(summary: Summary) -> Listing:
+    """Return a summary as it is shown: in %, rounded, best and second of each column marked."""
+    columns = [_column(summary, name) for name in summary.columns]
     spreads = _spreads(summary)
-    rows = []
-    for index, method in enumerate(summary.methods):
-        entries = []
-        for name in summary.columns:
-            value = rounded[name][index]
-            text = BLANK if math.isnan(value) else f"{value:.1f}"
-            entries.append(Entry(text, contested and value == best[name]))
-        rows.append(Row(summary.names.get(method, method), tuple(entries), spreads[index]))
-    return Shown(summary.columns, tuple(rows))
+    headings = ("method", *summary.columns)
+    if any(spreads):
+        headings += (BY_FOLD,)
+        columns.append([Entry(text) for text in spreads])
+    rows = tuple(
+        Line(summary.names.get(method, method), tuple(column[index] for column in columns))
+        for index, method in enumerate(summary.methods)
+    )
+    return Listing(summary.stem, summary.title, summary.caption, headings, rows)
+
+
+def _column(summary: Summary, name: str) -> list[Entry]:
+    found = summary.frame[summary.frame["column"] == name].set_index("method")
+    found = found.reindex(list(summary.methods))
+    value, low, high, p = (
+        [float(number) for number in found[quantity]]
+        if quantity in found
+        else [math.nan] * len(found)
+        for quantity in ("value", "low", "high", "p_best")
+    )
+    entries = ranked(
+        [100 * number for number in value],
+        DIGITS,
+        higher_is_better=summary.metric.higher_is_better,
+        contested=len(summary.methods) > 1,
+    )
+    return [
+        replace(
+            entry,
+            behind=p[index] < SIGNIFICANT and not entry.best,
+            interval=interval_text(100 * value[index], 100 * low[index], 100 * high[index], DIGITS),
+        )
+        for index, entry in enumerate(entries)
+    ]
 
 
 def _spreads(summary: Summary) -> list[str]:
@@ -90,7 +77,7 @@ def _spreads(summary: Summary) -> list[str]:
         return [BLANK] * len(summary.methods)
     means, deviations = (summary.wide(q)[MEAN] for q in ("fold_mean", "fold_sd"))
     return [
-        BLANK if math.isnan(sd) else f"{100 * mean:.1f} ± {100 * sd:.1f}"
+        BLANK if np.isnan(sd) else f"{100 * mean:.1f} ± {100 * sd:.1f}"
         for mean, sd in zip(means, deviations, strict=True)
     ]
 
@@ -103,38 +90,17 @@ def to_csv(summary: Summary) -> str:
 
 
 def to_markdown(summary: Summary) -> str:
-    """Return a Markdown table with its title and caption, best values bold."""
-    grid = _grid(summary, lambda text: text.translate(_MARKDOWN), lambda text: f"**{text}**")
-    rule = ["---", *["---:"] * (len(grid[0]) - 1)]
-    lines = ["| " + " | ".join(row) + " |" for row in (grid[0], rule, *grid[1:])]
-    title, caption = (text.translate(_MARKDOWN) for text in (summary.title, summary.caption))
-    return "\n".join([f"**{title}**", "", *lines, "", caption, ""])
+    """Return a Markdown table with its title and caption: best bold, second in italics."""
+    return listing_markdown(listing_of(summary))
 
 
 def to_latex(summary: Summary) -> str:
-    """Return a LaTeX table (booktabs), best values bold."""
-    grid = _grid(summary, latex_escape, lambda text: rf"\textbf{{{text}}}")
-    lines = [" & ".join(row).replace("±", r"$\pm$") + r" \\" for row in grid]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{latex_escape(f'{summary.title}. {summary.caption}')}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(grid[0]) - 1)}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    """Return a LaTeX table (booktabs): best bold, second underlined, intervals small."""
+    return listing_latex(listing_of(summary))
 
 
 def to_rich(summary: Summary, width: int | None = None) -> Table:
-    """Return a table for the terminal, best values bold.
+    """Return a table for the terminal: best bold, second underlined.
 
     Args:
         summary: what to show.
@@ -142,11 +108,9 @@ def to_rich(summary: Summary, width: int | None = None) -> Table:
             the fold means beside their deviations, then the deviations; it never gives up a value,
             so print it with `crop=False`. None: as wide as it is.
     """
-    table = shown(summary)
+    listing = listing_of(summary)
     layouts = [
-        _terminal_table(summary, table, heading, spreads, gap)
-        for heading, spreads in _spread_columns(table)
-        for gap in (1, 0)
+        _terminal_table(layout, gap) for layout in _terminal_layouts(listing) for gap in (1, 0)
     ]
     for layout in layouts:
         layout.width = _width(layout)
@@ -155,33 +119,50 @@ def to_rich(summary: Summary, width: int | None = None) -> Table:
     return layouts[-1]
 
 
-def _spread_columns(table: Shown) -> list[tuple[str, list[str]]]:
-    """Return heading and cells of the last column, the fullest first; none at the end."""
-    none = ("", [BLANK] * len(table.rows))
-    if not table.has_spread:
-        return [none]
-    full = [row.spread for row in table.rows]
-    return [(BY_FOLD, full), ("fold sd", [text.partition(" ± ")[2] for text in full]), none]
+def _terminal_layouts(listing: Listing) -> list[Listing]:
+    """Return the table with its last column in full, with the deviations alone, and without it."""
+    if listing.headings[-1] != BY_FOLD:
+        return [listing]
+    deviations = replace(
+        listing,
+        headings=(*listing.headings[:-1], "fold sd"),
+        rows=tuple(
+            Line(
+                row.name,
+                (*row.entries[:-1], Entry(row.entries[-1].text.partition(" ± ")[2])),
+            )
+            for row in listing.rows
+        ),
+    )
+    without = replace(
+        listing,
+        headings=listing.headings[:-1],
+        rows=tuple(Line(row.name, row.entries[:-1]) for row in listing.rows),
+    )
+    return [listing, deviations, without]
 
 
-def _terminal_table(
-    summary: Summary, table: Shown, heading: str, spreads: list[str], gap: int
-) -> Table:
+def _terminal_table(listing: Listing, gap: int) -> Table:
     drawn = Table(
-        title=escape(summary.title),
-        caption=escape(summary.caption),
+        title=escape(listing.title),
+        caption=escape(listing.caption),
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         padding=(0, gap, 0, 0),
     )
-    drawn.add_column("method", no_wrap=True)
-    for name in (*table.headings, *([heading] if heading else [])):
+    drawn.add_column(listing.headings[0], no_wrap=True)
+    for name in listing.headings[1:]:
         drawn.add_column(_stacked(name), justify="right", no_wrap=True)
-    for row, spread in zip(table.rows, spreads, strict=True):
-        cells = [f"[bold]{e.text}[/bold]" if e.best else e.text for e in row.entries]
-        drawn.add_row(escape(row.method), *cells, *([spread] if heading else []))
+    for row in listing.rows:
+        drawn.add_row(escape(row.name), *map(_terminal_cell, row.entries))
     return drawn
+
+
+def _terminal_cell(entry: Entry) -> str:
+    if entry.best:
+        return f"[bold]{entry.text}[/bold]"
+    return f"[underline]{entry.text}[/underline]" if entry.second else entry.text
 
 
 def _stacked(name: str) -> str:
@@ -192,26 +173,3 @@ def _stacked(name: str) -> str:
 def _width(table: Table) -> int:
     console = Console(width=10_000)
     return Measurement.get(console, console.options, table).maximum
-
-
-def latex_escape(text: str) -> str:
-    """Return text that LaTeX prints as it is."""
-    return text.translate(_LATEX)
-
-
-def _grid(
-    summary: Summary, escaped: Callable[[str], str], bold: Callable[[str], str]
-) -> list[list[str]]:
-    """Return heading and rows as strings, all of one length."""
-    table = shown(summary)
-    spread = table.has_spread
-    heading = ["method", *map(escaped, table.headings), *[BY_FOLD] * spread]
-    rows = [
-        [
-            escaped(row.method),
-            *(bold(e.text) if e.best else e.text for e in row.entries),
-            *[row.spread] * spread,
-        ]
-        for row in table.rows
-    ]
-    return [heading, *rows]

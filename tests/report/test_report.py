@@ -1,6 +1,5 @@
 import base64
 import re
-import xml.etree.ElementTree as ET
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -9,7 +8,6 @@ import pandas as pd
 import pytest
 
 from merbench.errors import ConfigError, IncompleteError
-from merbench.report.figures import severity_panel, styles
 from merbench.report.report import write_report, write_reports
 
 HOSTILE = '<script>alert("x")</script> & $\\frac$'
@@ -195,29 +193,3 @@ def test_a_folder_without_a_run_and_a_broken_record_are_named(make_run, tmp_path
     (directory / "run.json").write_text("[]")
     with pytest.raises(ConfigError, match="expected a JSON object, found list"):
         write_report(directory)
-
-
-def test_seventy_methods_look_different_and_keep_their_look():
-    many = styles([f"m{i}" for i in range(70)])
-    assert len({(style.colour, style.marker) for style in many.values()}) == 70
-    assert len({style.colour for style in list(many.values())[:10]}) == 10
-    assert many["m3"] == styles(["m0", "m1", "m2", "m3"])["m3"]
-
-
-def test_a_plot_is_valid_svg_in_the_pages_own_ink_with_text_as_given():
-    curves = pd.DataFrame({"method": ["m", "m"], "severity": [0.0, 1.0], "value": [0.7, 0.4]})
-    title = "audio <b> & $\\frac$"
-    panel = severity_panel(
-        curves, styles(["m"]), identifier="p", title=title, label="UA", chance=0.25, ceiling=1.0
-    )
-    root = ET.fromstring(panel.svg)
-    texts = ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert title in texts
-    assert {"severity", "UA (%)"} <= set(texts)
-    assert "currentColor" in panel.svg
-    assert "#000000" not in panel.svg
-    ids = [element.get("id") for element in root.iter() if element.get("id")]
-    assert all(name.startswith("p-") for name in ids)
-    used = re.findall(r'(?:url\(#|href="#)([^")]+)', panel.svg)
-    assert used
-    assert set(used) <= set(ids)

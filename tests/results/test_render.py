@@ -97,3 +97,93 @@ def test_the_terminal_shows_labels_as_they_are_and_best_in_bold():
     assert "[red]x[/red]" in text
     assert "\x1b[1m70.0\x1b[0m" in text
     assert "\x1b[1m60.0" not in text
+
+
+def with_intervals(values, **columns):
+    table = summary(values=values)
+    table.frame["low"] = table.frame["value"] - 0.0123
+    table.frame["high"] = table.frame["value"] + 0.0123
+    for name, numbers in columns.items():
+        table.frame[name] = numbers
+    return table
+
+
+THREE = {"x": (0.7, 0.5), "y": (0.6, 0.5), "z": (0.5, 0.3)}
+
+
+def test_the_second_is_underlined_where_three_compete():
+    text = to_latex(summary(values=THREE))
+    assert r"x & \textbf{70.0} & \textbf{50.0}" in text
+    assert r"y & \underline{60.0} & \textbf{50.0}" in text
+    assert r"z & 50.0 & 30.0" in text  # two share the first place of `mean`: none is second
+    assert "Bold: best; underlined: second." in text
+    assert "| y | *60.0* | **50.0** |" in to_markdown(summary(values=THREE))
+
+
+def test_values_alike_as_shown_are_second_together():
+    values = {"a": (0.7, 0.7), "b": (0.60001, 0.5), "c": (0.6, 0.4), "d": (0.1, 0.3)}
+    text = to_latex(summary(values=values))
+    assert text.count(r"\underline{60.0}") == 2
+    assert text.count(r"\underline{50.0}") == 1
+
+
+def test_intervals_stand_small_below_their_values():
+    lines = to_latex(with_intervals(THREE)).splitlines()
+    row = next(n for n, line in enumerate(lines) if line.startswith("x & "))
+    assert lines[row + 1] == (r" & {\scriptsize $\pm$ 1.2} & {\scriptsize $\pm$ 1.2} &  \\")
+    assert "In small type: the interval." in "".join(lines)
+    assert "| z | 50.0<br><sub>± 1.2</sub> |" in to_markdown(with_intervals(THREE))
+
+
+def test_a_lopsided_interval_shows_both_ends():
+    table = with_intervals(THREE)
+    table.frame["high"] = table.frame["value"] + 0.05
+    assert "| z | 50.0<br><sub>\\[48.8, 55.0\\]</sub> |" in to_markdown(table)
+
+
+def test_a_table_too_wide_for_its_intervals_leaves_them_to_the_csv():
+    columns = tuple(f"pattern {i}" for i in range(20))
+    table = summary(values={"x": (0.5,) * 20, "y": (0.4,) * 20}, columns=columns)
+    table.frame["low"], table.frame["high"] = table.frame["value"] - 0.1, table.frame["value"] + 0.1
+    text = to_latex(table)
+    assert "scriptsize" not in text
+    assert "The intervals are in the CSV." in text
+    assert r"\footnotesize" in text
+    assert pd.read_csv(io.StringIO(to_csv(table)))["low"].notna().all()
+
+
+def test_a_difference_beyond_chance_is_marked_and_explained():
+    marked = with_intervals(THREE, p_best=[NAN, NAN, 0.2, NAN, 0.049, 0.05])
+    text = to_latex(marked)
+    assert r"z & 50.0\textsuperscript{*} & 30.0 &" in text
+    assert text.count("textsuperscript") == 1
+    caption = "*: differs from the best, p {} .05 after Holm's correction"
+    assert caption.format(r"\textless{}") in text
+    assert r"| z | 50.0\*<br>" in to_markdown(marked)
+    assert "differs" not in to_latex(with_intervals(THREE, p_best=NAN))
+
+
+def test_columns_without_any_number_change_nothing():
+    bare = dict.fromkeys(("low", "high", "sample_se", "seed_se", "p_best"), NAN)
+    table = summary()
+    plain = to_markdown(table), to_latex(table)
+    for name, value in bare.items():
+        table.frame[name] = value
+    assert (to_markdown(table), to_latex(table)) == plain
+    assert "p_best" in to_csv(table).splitlines()[0]
+
+
+def test_the_terminal_underlines_the_second_and_shows_values_alone():
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=100, force_terminal=True, color_system="standard")
+    console.print(to_rich(with_intervals(THREE)))
+    text = buffer.getvalue()
+    assert "\x1b[1m70.0\x1b[0m" in text
+    assert "\x1b[4m60.0\x1b[0m" in text
+    assert "1.2" not in text
+
+
+def test_a_name_in_brackets_is_no_argument_of_the_line_before():
+    text = to_latex(summary(values={"[x]": (0.5, 0.4), "a--b": (0.4, 0.3)}))
+    assert r"{[}x] & " in text
+    assert "a-{}-b & " in text

@@ -1,7 +1,6 @@
 """Figures of a run: files of publication quality, and small ones for the page."""
 
 from merbench.report.figures.inline import InlineFigure, InlineFigures, LegendKey, inline_figures
-from merbench.report.figures.panel import Panel, severity_panel
 from merbench.report.figures.styles import Style, styles
 from merbench.report.figures.write import write_figures
 
@@ -9,10 +8,8 @@ __all__ = [
     "InlineFigure",
     "InlineFigures",
     "LegendKey",
-    "Panel",
     "Style",
     "inline_figures",
-    "severity_panel",
     "styles",
     "write_figures",
 ]

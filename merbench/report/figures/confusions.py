@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from merbench.report.figures.paper import LONGEST, Paper, footnote, text_size, widest, wrap
+from merbench.report.figures.paper import LONGEST, Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 
 NUMBERS_UP_TO = 10  # classes; more leave no room for digits
@@ -39,29 +39,29 @@ def confusion_sheet(
         note: at its foot.
     """
     count = len(classes)
-    cell = 0.2 if count <= NUMBERS_UP_TO else 0.1
+    cell = 0.2 if count <= NUMBERS_UP_TO else 0.115
     side, gap = cell * count, 0.14
     shown = [wrap(name, 0.62, SMALL, 1) for name in classes]
     names = [wrap(roster.names[m], min(LONGEST, 1.2), NORMAL, 4) for m in roster.methods]
     labels = widest(shown, SMALL) + 0.08
     left = widest(names) + 0.2 + labels
     full = max(left + len(patterns) * (side + gap) + 0.06, 2.8)
-    caption = wrap(title, full - 0.2, LARGE)
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL)
     names_of = [p + " (complete)" * (p == complete) for p in patterns]
     headings = [wrap(pattern, side + gap - 0.04, NORMAL, 4) for pattern in names_of]
     top = text_size(caption, LARGE).height + 0.16
-    top += max(text_size(heading).height for heading in headings) + 0.06
+    top += max(text_size(above).height for above in headings) + 0.06
     step = max(side, *(text_size(name).height for name in names)) + gap
     height = len(names) * step
     foot = text_size(note, SMALL).height + 0.12
     paper = Paper(full, top + height + labels + foot)
-    paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     board = paper.board()
     edges = np.arange(count + 1) * cell
-    for p, heading in enumerate(headings):
+    for p, above in enumerate(headings):
         x = left + p * (side + gap)
-        paper.text(x + side / 2, top - 0.04, heading, ha="center", va="bottom")
+        paper.text(x + side / 2, top - 0.04, above, ha="center", va="bottom")
         for m in range(len(names)):
             y = top + m * step
             _draw(board, x + edges, y + edges, confusions[m, p])
@@ -74,7 +74,7 @@ def confusion_sheet(
         for r, label in enumerate(shown):
             paper.text(left - 0.04, y + (r + 0.5) * cell, label, ha="right",
                        va="center_baseline", fontsize=SMALL)  # fmt: skip
-    footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from merbench.report.figures.paper import Paper, footnote, text_size, widest, wrap
+from merbench.report.figures.paper import Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 
 MINUS = "\N{MINUS SIGN}"
@@ -48,18 +48,17 @@ def forest(
         "P(equiv.)": [_share(row["equivalent"]) for row in _rows(rows)],
         "p (Holm)": [_p(row["p_holm"]) for row in _rows(rows)],
     }
-    widths = [widest([heading, *cells], SMALL) + 0.1 for heading, cells in columns.items()]
+    widths = [widest([name, *cells], SMALL) + 0.1 for name, cells in columns.items()]
     left, width = widest(names) + 0.16, 1.7 if small else 2.4
     full = left + width + 0.06 + sum(widths) + 0.04
-    caption = wrap(title, full - 0.2, LARGE) if title else ""
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL) if note else ""
     top = (text_size(caption, LARGE).height + 0.14 if caption else 0.04) + 0.2
     row = max(0.21, max(text_size(name).height for name in names) + 0.05)
     height = row * len(names)
     foot = text_size(note, SMALL).height + 0.1 if note else 0.02
     paper = Paper(full, top + height + 0.4 + foot)
-    if caption:
-        paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     axes = paper.axes(left, top, width, height, below=f"difference in {label} (points)")
     axes.axvspan(-100 * rope, 100 * rope, color=INK, alpha=0.1, linewidth=0)
     axes.axvline(0, color=INK, linewidth=0.7, alpha=0.7)
@@ -77,14 +76,13 @@ def forest(
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.spines["left"].set_visible(False)
     x = left + width + 0.06
-    for (heading, cells), room in zip(columns.items(), widths, strict=True):
+    for (name, cells), room in zip(columns.items(), widths, strict=True):
         x += room
-        paper.text(x, top - 0.04, heading, ha="right", va="bottom", fontsize=SMALL)
+        paper.text(x, top - 0.04, name, ha="right", va="bottom", fontsize=SMALL)
         for place, cell in enumerate(cells):
             y = top + (place + 0.5) * row
             paper.text(x, y, cell, ha="right", va="center_baseline", fontsize=SMALL)
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 

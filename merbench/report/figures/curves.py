@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from merbench.report.figures.paper import Legend, Paper, footnote, text_size, wrap
+from merbench.report.figures.paper import Legend, Paper, footnote, heading, text_size, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 from merbench.results.summary import MEAN
 
@@ -72,7 +72,7 @@ def draw_curves(axes: Axes, curves: pd.DataFrame, roster: Roster, scale: Scale) 
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_ylim(scale.low, scale.high)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.5)
     axes.set_axisbelow(True)
 
@@ -138,15 +138,15 @@ def curve_sheet(
         max(text_size(t).height for t in titles[r * columns : (r + 1) * columns]) + 0.07
         for r in range(rows)
     ]
-    heading = wrap(title, full - 0.2, LARGE)
+    caption = heading(title, full - 0.2)
     legend = Legend(roster, roster.methods, full - 0.2)
     note = wrap(note, full - 0.2, SMALL)
-    top = text_size(heading, LARGE).height + 0.14
+    top = text_size(caption, LARGE).height + 0.14
     tops = [top + sum(head[: r + 1]) + r * (height + 0.1) for r in range(rows)]
     below = tops[-1] + height + 0.42
     foot = text_size(note, SMALL).height + 0.12 if note else 0.08
     paper = Paper(full, below + legend.height + foot)
-    paper.text(0.1, 0.08, heading, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     for index, name in enumerate(names):
         row, column = divmod(index, columns)
         last = index + columns >= len(names)
@@ -166,8 +166,7 @@ def curve_sheet(
                 "chance", (0, scale.chance), (1, 1.5), textcoords="offset points", fontsize=5.5
             )
     legend.draw(paper, 0.1, below)
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 

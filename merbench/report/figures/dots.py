@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from merbench.report.figures.paper import LONGEST, Paper, footnote, text_size, widest, wrap
+from merbench.report.figures.paper import LONGEST, Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 
 ENDS = ("value", "low", "high")
@@ -70,16 +70,15 @@ def dot_sheet(
     step = width + numbers + 0.12
     full = max(left + columns * step, 2.4)
     headings = [wrap(panel.title, step - 0.08, NORMAL) for panel in panels]
-    head = max(text_size(heading).height for heading in headings) + 0.06
-    caption = wrap(title, full - 0.2, LARGE) if title else ""
+    head = max(text_size(above).height for above in headings) + 0.06
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL) if note else ""
     top = text_size(caption, LARGE).height + 0.16 if caption else 0.06
     # Labels stand under every row of panels where axes differ, else under the last alone.
     below = [0.38 if not shared or r == rows - 1 else 0.12 for r in range(rows)]
     foot = text_size(note, SMALL).height + 0.1 if note else 0.02
     paper = Paper(full, top + rows * (head + height) + sum(below) + foot)
-    if caption:
-        paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     limits = [_limits([panel]) for panel in panels]
     if shared:
         limits = [_limits(panels)] * len(panels)
@@ -98,8 +97,7 @@ def dot_sheet(
             paper.text(x + width + numbers, middle, value, ha="right", va=_middle(value),
                        fontsize=SMALL)  # fmt: skip
         paper.text(left + c * step, y - 0.04, headings[index], va="bottom")
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 
@@ -134,9 +132,7 @@ def _draw(axes: Axes, panel: Dots, roster: Roster, limits: tuple[float, float]) 
             axes.plot([limits[1]], [place], ">", markersize=3.6, alpha=0.55, clip_on=False,
                       color=look.colour, markeredgewidth=0)  # fmt: skip
         if np.isfinite(value[place]):
-            (point,) = axes.plot(
-                [value[place]], [place], markersize=4.6, clip_on=False, **look.point
-            )
+            (point,) = axes.plot([value[place]], [place], clip_on=False, **look.point)
             point.set_gid(roster.tag(method))
     axes.set_xlim(*limits)
     axes.set_ylim(len(frame) - 0.5, -0.5)

@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from merbench.report.figures.curves import Scale
-from merbench.report.figures.paper import LONGEST, Paper, footnote, text_size, widest, wrap
+from merbench.report.figures.curves import STEPS, Scale
+from merbench.report.figures.paper import LONGEST, Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 from merbench.results.conditions import CLEAN, ConditionKey, NoiseColumn, columns_of
 from merbench.results.summary import MEAN
@@ -139,18 +139,18 @@ def heat_map(
     cell = 0.17 if alone else CELL
     size = NORMAL if alone else TINY
     names = [wrap(roster.names[method], LONGEST, size, 1) for method in roster.methods]
-    left = widest(names, size) + 0.18
+    left = max(widest(names, size), widest(["severity"], TINY)) + 0.18
     lefts, widths = _places(bands[0].blocks, left)
     bar = 1.6
     full = max(lefts[-1] + widths[-1] + 0.1, left + bar + 1.2, 3.4)
-    caption = wrap(title, full - 0.2, LARGE)
-    note = wrap(note, full - bar - 0.9, SMALL)
+    caption = heading(title, full - 0.2)
+    note = wrap(note, full - 0.2, SMALL)
     tall = cell * len(names)
     head = 0.0 if alone else 0.2
     top = text_size(caption, LARGE).height + 0.5
     below = top + len(bands) * (head + tall)
-    paper = Paper(full, below + max(text_size(note, SMALL).height + 0.1, 0.3) + 0.2)
-    paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper = Paper(full, below + 0.5 + text_size(note, SMALL).height)
+    paper.title(caption)
     look = _Look(
         mpl.colormaps[COLOURS + "_r" * reverse], Normalize(scale.low, scale.high), not alone
     )
@@ -171,7 +171,7 @@ def heat_map(
         _severities(paper, block, x, width, below + 0.03)
     paper.text(left - 0.05, below + 0.03, "severity", ha="right", fontsize=TINY)
     _colour_bar(paper, scale, look, full - 0.14 - bar, below + 0.2, bar)
-    footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 
@@ -266,7 +266,7 @@ def _colour_bar(
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.set_xlim(scale.low, scale.high)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.tick_params(labelsize=TINY, pad=1)
     paper.text(left - 0.08, top + 0.045, scale.label, ha="right", va="center_baseline",
                fontsize=SMALL)  # fmt: skip

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 
-from merbench.report.figures.styles import FAMILY, NORMAL, SMALL, Roster
+from merbench.report.figures.styles import FAMILY, LARGE, NORMAL, SMALL, Roster
 
 LINE = 1.25  # height of a line, in font sizes
 SLACK = 1.03  # renderers place glyphs on whole pixels
@@ -55,40 +55,43 @@ def widest(texts: Sequence[str], size: float = NORMAL, weight: str = "normal") -
     return max((text_size(text, size, weight).width for text in texts), default=0.0)
 
 
-def wrap(text: str, width: float, size: float = NORMAL, lines: int = 3) -> str:
+def wrap(
+    text: str, width: float, size: float = NORMAL, lines: int = 3, weight: str = "normal"
+) -> str:
     """Break text into lines of at most `width` inches: after a blank, `+`, `_`, `-`, else anywhere.
 
     What does not fit into `lines` ends in an ellipsis.
     """
+
+    def fits(part: str) -> bool:
+        return _line_width(part.rstrip(), size, weight) <= width
+
     text = " ".join(text.split())
     broken: list[str] = []
     line = ""
     for word in re.findall(r"[^ +_-]*[ +_-]?", text):
         while word:
-            if _line_width((line + word).rstrip(), size, "normal") <= width:
+            if fits(line + word):
                 line, word = line + word, ""
             elif line:
                 broken.append(line.rstrip())
                 line = ""
             else:  # a word wider than the line
-                cut = max(1, _fitting(word, width, size))
+                cut = max([1, *(n for n in range(2, len(word)) if fits(word[:n]))])
                 broken.append(word[:cut])
                 word = word[cut:]
     broken += [line.rstrip()] if line.strip() or not broken else []
     if len(broken) > lines:
         last = broken[lines - 1]
-        while last and _line_width(last + ELLIPSIS, size, "normal") > width:
+        while last and not fits(last + ELLIPSIS):
             last = last[:-1]
         broken = [*broken[: lines - 1], last + ELLIPSIS]
     return "\n".join(broken)
 
 
-def _fitting(word: str, width: float, size: float) -> int:
-    """Return how many characters of a word fit into a width."""
-    count = len(word)
-    while count > 1 and _line_width(word[:count], size, "normal") > width:
-        count -= 1
-    return count
+def heading(title: str, width: float) -> str:
+    """Break the title of a sheet."""
+    return wrap(title, width, LARGE, weight="bold") if title else ""
 
 
 class Paper:
@@ -153,6 +156,11 @@ class Paper:
         settings: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": NORMAL} | style
         return self.figure.text(left / self.width, 1 - top / self.height, text, **settings)
 
+    def title(self, text: str) -> None:
+        """Write the title of the sheet, broken by `heading`."""
+        if text:
+            self.text(0.1, 0.08, text, fontsize=LARGE, fontweight="bold")
+
     def line(self, xs: Sequence[float], tops: Sequence[float], **style: Any) -> Line2D:
         """Draw a line through points given in inches."""
         line = Line2D(
@@ -200,6 +208,8 @@ class Legend:
             )
 
 
-def footnote(paper: Paper, left: float, text: str) -> None:
+def footnote(paper: Paper, text: str) -> None:
     """Write a small note at the foot of the sheet."""
-    paper.text(left, paper.height - 0.06, text, fontsize=SMALL, va="bottom", alpha=0.75)
+    if not text:
+        return
+    paper.text(0.1, paper.height - 0.06, text, fontsize=SMALL, va="bottom", alpha=0.75)

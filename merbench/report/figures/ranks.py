@@ -7,7 +7,7 @@ import math
 from matplotlib.figure import Figure
 
 from merbench.analysis.findings import Ranks
-from merbench.report.figures.paper import Paper, footnote, text_size, widest, wrap
+from merbench.report.figures.paper import Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
 
 ROOM = 1.4  # inches for a name
@@ -33,7 +33,7 @@ def rank_diagram(
     half = math.ceil(count / 2)
     left, right = widest(labels[:half]) + 0.18, widest(labels[half:]) + 0.18
     full = left + width + right
-    caption = wrap(title, full - 0.2, LARGE) if title else ""
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL) if note else ""
     axis = (text_size(caption, LARGE).height + 0.14 if caption else 0.04) + 0.52
     levels = _levels(ranks)
@@ -41,8 +41,7 @@ def rank_diagram(
     row = max(0.18, max(text_size(label).height for label in labels) + 0.03)
     foot = text_size(note, SMALL).height + 0.1 if note else 0.02
     paper = Paper(full, first + half * row + 0.04 + foot)
-    if caption:
-        paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
 
     def place(rank: float) -> float:
         return left + (rank - 1) / max(count - 1, 1) * width
@@ -61,7 +60,7 @@ def rank_diagram(
         x = place(rank)
         style = roster.styles[method]
         line = paper.line([x, x, edge], [axis, y, y], color=style.colour, linewidth=0.9)
-        point = paper.line([x], [axis], markersize=4.6, **style.point)
+        point = paper.line([x], [axis], **style.point)
         for part in (line, point):
             part.set_gid(roster.tag(method))
         paper.text(
@@ -75,8 +74,7 @@ def rank_diagram(
         y = axis + 0.12 + 0.08 * level
         xs = [place(ranks.ranks[start]) - 0.04, place(ranks.ranks[end]) + 0.04]
         paper.line(xs, [y] * 2, color=INK, linewidth=2.4, solid_capstyle="butt")
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from merbench.report.figures.paper import Legend, Paper, footnote, text_size, wrap
+from merbench.report.figures.paper import Legend, Paper, footnote, heading, text_size, wrap
 from merbench.report.figures.styles import INK, LARGE, SMALL, Roster
 
 GROUPS = {"complete": "nothing missing", "missing": "modalities missing", "noised": "noised"}
@@ -37,15 +37,14 @@ def reliability_sheet(
     methods = [m for m in roster.methods if m in set(reliability["method"])]
     gap, left = 0.24, 0.46
     full = max(left + len(groups) * (side + gap), 3.0 if legend else 1.0)
-    caption = wrap(title, full - 0.2, LARGE) if title else ""
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL) if note else ""
     keys = Legend(roster, methods if legend else (), full - 0.2)
     top = (text_size(caption, LARGE).height + 0.14 if caption else 0.02) + 0.2
     below = top + side + 0.42
     foot = text_size(note, SMALL).height + 0.12 if note else 0.0
     paper = Paper(full, below - (0 if legend else 0.04) + keys.height + foot)
-    if caption:
-        paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     for index, group in enumerate(groups):
         axes = paper.axes(
             left + index * (side + gap),
@@ -60,8 +59,7 @@ def reliability_sheet(
         _draw(axes, mine, methods, roster)
         axes.tick_params(labelleft=index == 0)
     keys.draw(paper, 0.1, below)
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
 
 
@@ -69,7 +67,7 @@ def _draw(axes: Axes, bins: pd.DataFrame, methods: list[str], roster: Roster) ->
     axes.plot([0, 100], [0, 100], color=INK, alpha=0.5, linewidth=0.7, linestyle=(0, (5, 2.5)))
     for method in methods:
         mine = bins[bins["method"] == method].sort_values("confidence")
-        look = roster.styles[method].line | {"markersize": 2.8}
+        look = roster.styles[method].line
         (line,) = axes.plot(100 * mine["confidence"], 100 * mine["accuracy"], clip_on=False, **look)
         line.set_gid(roster.tag(method))
     axes.set_xlim(0, 100)

@@ -18,6 +18,8 @@ PAPER = "#fefeff"  # near white in files; inside a page it becomes the page's ba
 SMALL, NORMAL, LARGE = 6.5, 7.5, 9.0
 FAMILY = "DejaVu Sans"  # comes with matplotlib, so every machine measures text alike
 MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"))
+# Shapes of one size do not look so: these do.
+EVEN = {"o": 0.95, "s": 0.9, "^": 1.1, "D": 0.85, "v": 1.1, "P": 1.2, "X": 1.2}
 Dash = tuple[float, tuple[float, ...] | None]
 DASHES: tuple[Dash, ...] = (
     (0, None),
@@ -78,20 +80,25 @@ class Style:
     @property
     def point(self) -> dict[str, Any]:
         """Matplotlib's arguments for markers without a line."""
-        face = PAPER if self.hollow else self.colour
+        # A rim in the colour of the paper keeps marks apart that lie over each other.
         return {
             "marker": self.marker,
             "color": self.colour,
-            "markerfacecolor": face,
-            "markeredgecolor": self.colour,
-            "markeredgewidth": 0.8,
+            "markerfacecolor": PAPER if self.hollow else self.colour,
+            "markeredgecolor": self.colour if self.hollow else PAPER,
+            "markeredgewidth": 0.8 if self.hollow else 0.3,
+            "markersize": 5.0 * EVEN[self.marker],
             "linestyle": "none",
         }
 
     @property
     def line(self) -> dict[str, Any]:
         """Matplotlib's arguments for a line with markers."""
-        return self.point | {"linestyle": self.dash, "linewidth": 1.1, "markersize": 3.4}
+        return self.point | {
+            "linestyle": self.dash,
+            "linewidth": 1.1,
+            "markersize": 4.2 * EVEN[self.marker],
+        }
 
 
 def styles(methods: Sequence[str]) -> dict[str, Style]:

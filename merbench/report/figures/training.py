@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from merbench.report.figures.curves import STEPS, Scale, band, scale_of
-from merbench.report.figures.paper import Paper, footnote, text_size, wrap
-from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
+from merbench.report.figures.paper import Paper, footnote, heading, text_size, wrap
+from merbench.report.figures.styles import INK, LARGE, SMALL, Roster
 
 BARS = 0.16  # share of a panel's height that the most frequent epoch takes
 
@@ -22,7 +22,7 @@ class Stage(NamedTuple):
     """One panel: a stage of a method's training."""
 
     method: str
-    title: str
+    name: str  # empty where the method has no other
     curve: pd.DataFrame
     chosen: pd.DataFrame
 
@@ -34,9 +34,10 @@ def stages(training: pd.DataFrame, chosen: pd.DataFrame, roster: Roster) -> list
         mine = training[training["method"] == method]
         names = list(dict.fromkeys(mine["stage"]))
         for name in names:
-            title = roster.names[method] + (f": {name}" if len(names) > 1 else "")
             picked = chosen[(chosen["method"] == method) & (chosen["stage"] == name)]
-            found.append(Stage(method, title, mine[mine["stage"] == name], picked))
+            found.append(
+                Stage(method, name * (len(names) > 1), mine[mine["stage"] == name], picked)
+            )
     return found
 
 
@@ -67,19 +68,18 @@ def training_sheet(
     rows = math.ceil(len(panels) / columns)
     height, gap, left = 0.72 * width, 0.13, 0.46
     full = max(left + columns * (width + gap), 2.4)
-    titles = [wrap(panel.title, width + gap - 0.04, NORMAL) for panel in panels]
+    titles = [_title(panel, roster, width + gap - 0.04) for panel in panels]
     head = [
         max(text_size(t).height for t in titles[r * columns : (r + 1) * columns]) + 0.07
         for r in range(rows)
     ]
-    caption = wrap(title, full - 0.2, LARGE) if title else ""
+    caption = heading(title, full - 0.2)
     note = wrap(note, full - 0.2, SMALL) if note else ""
     top = text_size(caption, LARGE).height + 0.14 if caption else 0.02
     foot = text_size(note, SMALL).height + 0.1 if note else 0.02
     below = 0.22  # epochs differ from panel to panel
     paper = Paper(full, top + sum(head) + rows * (height + below) + 0.14 + foot)
-    if caption:
-        paper.text(0.1, 0.08, caption, fontsize=LARGE, fontweight="bold")
+    paper.title(caption)
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         y = top + sum(head[: row + 1]) + row * (height + below)
@@ -94,9 +94,18 @@ def training_sheet(
         )
         _draw(axes, panel, roster, scale)
         axes.tick_params(labelleft=column == 0)
-    if note:
-        footnote(paper, 0.1, note)
+    footnote(paper, note)
     return paper.figure
+
+
+def _title(stage: Stage, roster: Roster, width: float) -> str:
+    name = roster.names[stage.method]
+    if not stage.name:
+        return wrap(name, width)
+    together = f"{name}: {stage.name}"
+    if text_size(together).width <= width:
+        return together
+    return f"{wrap(name, width, lines=2)}\n{wrap(stage.name, width, lines=1)}"
 
 
 def _draw(axes: Axes, stage: Stage, roster: Roster, scale: Scale) -> None:
@@ -112,7 +121,7 @@ def _draw(axes: Axes, stage: Stage, roster: Roster, scale: Scale) -> None:
         axes.plot(tail["epoch"], 100 * tail["value"], alpha=0.4, **look)
     axes.plot(whole["epoch"], 100 * whole["value"], **look)
     if len(whole) == 1:
-        axes.plot(whole["epoch"], 100 * whole["value"], markersize=3.4, **style.point)
+        axes.plot(whole["epoch"], 100 * whole["value"], **style.point)
     if len(stage.chosen):
         epochs, counts = np.unique(stage.chosen["epoch"].to_numpy(), return_counts=True)
         tops = scale.low + BARS * (scale.high - scale.low) * counts / counts.max()
@@ -120,6 +129,6 @@ def _draw(axes: Axes, stage: Stage, roster: Roster, scale: Scale) -> None:
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.set_ylim(scale.low, scale.high)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.5)
     axes.set_axisbelow(True)
