@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from merbench.analysis.contrasts import ROPE, contrast_table, exploratory_table
 from merbench.analysis.curves import curve_values, curves_of
@@ -30,6 +29,7 @@ from merbench.analysis.reliability import calibration_table, reliability_table
 from merbench.analysis.robustness import robustness
 from merbench.analysis.scope import inference_of
 from merbench.analysis.tables import grid_values, with_intervals
+from merbench.analysis.threads import one_thread
 from merbench.analysis.training import chosen_epochs, costs, training_curves
 from merbench.analysis.verdict import Ground, verdict
 from merbench.results.conditions import CLEAN
@@ -44,6 +44,7 @@ METRICS = ("ua", "wa", "f1")
 HEADLINE_METHOD = "nmer"
 
 
+@one_thread
 def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findings:
     """Compute the findings of a run from its four tables and run.json.
 
@@ -56,12 +57,6 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         IncompleteError: cells are missing (and `partial` is False), naming each; or there is none.
         ConfigError: a file is not one of ours.
     """
-    # Many small products: threads would wait for each other, and move the last bits.
-    with threadpool_limits(1, user_api="blas"):
-        return _analyse(directory, partial, draws)
-
-
-def _analyse(directory: Path, partial: bool, draws: int) -> Findings:
     record = read_record(directory)
     tally = read_tally(directory / PREDICTIONS)
     header, confusion = tally.header, tally.confusion

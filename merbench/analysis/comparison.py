@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from merbench.analysis.contrasts import ROPE
 from merbench.analysis.evidence import DRAWS, Evidence, gather_evidence, linear
@@ -16,6 +15,7 @@ from merbench.analysis.facts import Record, read_record, suite_name
 from merbench.analysis.findings import Inference
 from merbench.analysis.quantities import Matrices
 from merbench.analysis.scope import inference_of
+from merbench.analysis.threads import one_thread
 from merbench.errors import ConfigError, IncompleteError, NotComparableError, did_you_mean
 from merbench.results.averages import Average, mean_of, over_settings
 from merbench.results.conditions import CLEAN, columns_of, patterns_of
@@ -221,6 +221,7 @@ def _merge(first: Tally, second: Tally) -> Tally:
     )
 
 
+@one_thread
 def _compare(
     tally: Tally,
     pairs: Mapping[tuple[str, str], str],
@@ -233,20 +234,6 @@ def _compare(
 ) -> Comparison:
     if not partial:
         tally.confusion.require_complete()
-    with threadpool_limits(1, user_api="blas"):
-        return _compute(tally, pairs, metric, title, sides, notes, partial, draws)
-
-
-def _compute(
-    tally: Tally,
-    pairs: Mapping[tuple[str, str], str],
-    metric: ConfusionMetric,
-    title: str,
-    sides: tuple[str, str],
-    notes: tuple[str, ...],
-    partial: bool,
-    draws: int,
-) -> Comparison:
     quantities = _quantities(tally, metric, partial)
     matrices = Matrices(len(tally.header.conditions), quantities.values())
     evidence = gather_evidence(tally, matrices, [metric.name], draws)

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from merbench.errors import IncompleteError
+from merbench.results.averages import evaluate
 from merbench.results.conditions import ConditionKey, NoiseColumn
 from merbench.results.confusion import read_confusion
 from merbench.results.metrics import confusion_metric
 from merbench.results.render import to_markdown
-from merbench.results.severity import noise_columns, severity_curves
+from merbench.results.severity import severity_points
 from merbench.results.summary import NO_NOISE, overview, summary_table, summary_tables
 from merbench.results.tables import PREDICTIONS, write_tables
 
@@ -169,8 +170,6 @@ def test_a_run_with_holes_is_refused_with_their_names(confusion_of):
             IncompleteError, match=r"\(one, fold y, seed 1\), \(two, fold x, seed 0\)"
         ):
             table(holes, UA)
-    with pytest.raises(IncompleteError):
-        severity_curves(holes, UA, ABSENT)
 
 
 def test_partial_shows_whole_seeds_only_and_blanks_otherwise(confusion_of):
@@ -183,24 +182,31 @@ def test_partial_shows_whole_seeds_only_and_blanks_otherwise(confusion_of):
     assert of(table, "two", "a")["n"] == 0
     assert table.wide().loc["two"].isna().all()
     assert table.caption.endswith("Incomplete: 3 cells missing.")
-    curves = severity_curves(holes, UA, ABSENT, partial=True)
-    assert set(curves["method"]) == {"one"}
 
 
 def test_a_run_without_any_cell_is_refused_even_when_partial(confusion_of, run):
     empty = confusion_of(lambda *_: GOOD, lacking=[tuple(key) for key in run.header.cells])
     with pytest.raises(IncompleteError, match="no finished cell"):
         summary_table(empty, UA, NO_NOISE, partial=True)
-    with pytest.raises(IncompleteError, match="no finished cell"):
-        severity_curves(empty, UA, ABSENT, partial=True)
+
+
+def curves_of(confusion, column):
+    """Return the UA of the first method at every point, by name and severity."""
+    counts = confusion.counts[0].sum(axis=1)
+    return {
+        name: {
+            severity: evaluate(average, UA, counts).mean() for severity, average in points.items()
+        }
+        for name, points in severity_points(confusion.header, column).items()
+    }
 
 
 def test_curves_over_absent_modalities_start_at_complete_clean_data(confusion_of):
-    curves = severity_curves(confusion_of(lambda *_: GOOD), UA, ABSENT)
-    mine = curves[curves["method"] == "one"].set_index(["column", "severity"])["value"]
-    assert mine["a"].to_dict() == {0.0: 0.5, 0.18: 1.0, 0.9: 0.5}
-    assert mine["mean"].to_dict() == {0.0: 0.5, 0.18: 1.0, 0.9: 0.5}
-    assert set(curves["column"]) == {"mean", "a", "b"}
+    assert curves_of(confusion_of(lambda *_: GOOD), ABSENT) == {
+        "mean": {0.0: 0.5, 0.18: 1.0, 0.9: 0.5},
+        "a": {0.0: 0.5, 0.18: 1.0, 0.9: 0.5},
+        "b": {0.0: 0.5, 0.18: 1.0, 0.9: 0.5},
+    }
 
 
 def test_curves_over_present_modalities_start_at_the_patterns_own_clean_column(run, cell, tmp_path):
@@ -215,13 +221,11 @@ def test_curves_over_present_modalities_start_at_the_patterns_own_clean_column(r
     run = dataclasses.replace(run, header=header)
     words = {f: [RIGHT[f], "0000", "0000", RIGHT[f], "0000"] for f in "xy"}
     write_tables(tmp_path, run, [cell(*key, words[key.fold]) for key in header.cells])
-    confusion = read_confusion(tmp_path / PREDICTIONS)
-    (column,) = noise_columns(confusion)
-    curves = severity_curves(confusion, UA, column).set_index(["column", "severity"])["value"]
-    assert curves["a"].to_dict() == {0.0: 1.0, 0.5: 0.5}
-    assert curves["b"].to_dict() == {0.0: 0.5, 0.5: 1.0, 0.8: 0.5}
+    curves = curves_of(read_confusion(tmp_path / PREDICTIONS), conditions[1].column)
+    assert curves["a"] == {0.0: 1.0, 0.5: 0.5}
+    assert curves["b"] == {0.0: 0.5, 0.5: 1.0, 0.8: 0.5}
     # .8 has one pattern only: a mean there would be over other members.
-    assert curves["mean"].to_dict() == {0.0: 0.75, 0.5: 0.75}
+    assert curves["mean"] == {0.0: 0.75, 0.5: 0.75}
 
 
 def test_captions_name_who_met_the_noise_in_training_and_who_takes_it_for_absent(confusion):
