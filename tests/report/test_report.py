@@ -134,7 +134,7 @@ def test_a_record_that_says_nothing_still_gives_a_report(make_run, record):
     text = " ".join(page.text.split())
     assert "bare" in text
     assert "Corpus made, 3 classes" in text
-    assert "Provenance Nothing was recorded." in text
+    assert "Where, when and with what Nothing was recorded." in text
 
 
 def test_equal_runs_give_equal_bytes_whatever_the_users_plot_settings(make_run):
