@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from merbench.analysis.contrasts import ROPE, contrast_table, exploratory_table
+from merbench.analysis.contrasts import (
+    HEADLINE_METHOD,
+    ROPE,
+    contrast_table,
+    exploratory_table,
+)
 from merbench.analysis.curves import curve_values, curves_of
 from merbench.analysis.evidence import DRAWS, Evidence, gather_evidence
 from merbench.analysis.facts import (
@@ -26,7 +31,7 @@ from merbench.analysis.findings import Findings, Ranks
 from merbench.analysis.published import published_for
 from merbench.analysis.quantities import Matrices
 from merbench.analysis.reliability import calibration_table, reliability_table
-from merbench.analysis.robustness import robustness
+from merbench.analysis.robustness import METRIC, robustness
 from merbench.analysis.scope import inference_of
 from merbench.analysis.tables import grid_values, with_intervals
 from merbench.analysis.threads import one_thread
@@ -41,7 +46,6 @@ from merbench.results.tally import Tally, read_tally
 from merbench.statistics.ranks import rank_methods
 
 METRICS = ("ua", "wa", "f1")
-HEADLINE_METHOD = "nmer"
 
 
 @one_thread
@@ -68,7 +72,7 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
     curves = curves_of(header)
     averages = [a for table in (*overviews, *tables) for a in table.averages.values()]
     matrices = Matrices(len(header.conditions), averages)
-    evidence = gather_evidence(tally, matrices, metrics, draws)
+    evidence = gather_evidence(tally, matrices, {**dict.fromkeys(metrics), METRIC: None}, draws)
     overviews = [with_intervals(table, evidence) for table in overviews]
     tables = [with_intervals(table, evidence) for table in tables]
     inference = inference_of(tally, evidence, draws, ROPE)
@@ -77,7 +81,9 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
     summaries = robustness(evidence, tally)
     main = contrasts[contrasts["metric"] == metrics[0]] if len(contrasts) else contrasts
     missing = tables[0] if tables[0].stem.endswith(CLEAN) else None
-    ground = Ground(header, evidence, overviews[0], missing, main, summaries, inference)
+    tested = {(row.method, row.against) for row in contrasts.itertuples()}
+    untested = tuple(pair for pair in pairs if pair not in tested)
+    ground = Ground(header, evidence, overviews[0], missing, main, summaries, inference, untested)
     patterns, confusions = _confusions(tally)
     return Findings(
         name=suite_name(record, directory),
@@ -93,18 +99,18 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         robustness=summaries,
         contrasts=contrasts,
         exploratory=exploratory_table(evidence, metrics[0], pairs, len(header.conditions)),
-        ranks=_ranks(evidence, len(header.conditions)),
+        ranks=_ranks(evidence, metrics[0], len(header.conditions)),
         confusions=confusions,
         patterns=patterns,
         training=training_curves(directory, header),
         chosen=chosen_epochs(directory, header),
         reliability=reliability_table(tally),
-        calibration=calibration_table(tally),
+        calibration=calibration_table(directory, tally),
         costs=costs(directory, tally),
         seen=header.seen,
         published=published_for(header.corpus, header.classes),
         headline=headline(record, confusion),
-        protocol=protocol(record),
+        protocol=protocol(record, header),
         warnings=warnings(record, confusion),
         provenance=provenance(record),
         reproduce=reproduce(record),
@@ -122,11 +128,11 @@ def declared_pairs(record: Record, header: TableHeader) -> tuple[tuple[str, str]
 
 
 def _metrics(record: Record) -> tuple[str, ...]:
-    """Return the suite's metrics; UA, which robustness is measured by, is always one, and first."""
+    """Return the metrics that a suite wants, UA first where it is one of them."""
     suite = record.get("suite")
     found = suite.get("metrics") if isinstance(suite, Mapping) else None
     wanted = {*found} if isinstance(found, Sequence) else {*METRICS}
-    return tuple(name for name in METRICS if name in wanted | {METRICS[0]})
+    return tuple(name for name in METRICS if name in wanted) or METRICS
 
 
 def _confusions(tally: Tally) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -143,11 +149,11 @@ def _confusions(tally: Tally) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     return tuple(places), shares
 
 
-def _ranks(evidence: Evidence, conditions: int) -> Ranks | None:
+def _ranks(evidence: Evidence, metric: str, conditions: int) -> Ranks | None:
     methods = evidence.methods
     if len(methods) < 3:
         return None
-    values = [evidence.values(METRICS[0], method)[:conditions] for method in methods]
+    values = [evidence.values(metric, method)[:conditions] for method in methods]
     found = rank_methods(np.stack(values, axis=-1))
     order = np.argsort(found.mean_ranks, kind="stable")
     place = {int(method): k for k, method in enumerate(order)}

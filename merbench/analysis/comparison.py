@@ -68,7 +68,8 @@ def compare_methods(
             raise ConfigError(
                 f"{directory}: no method {method!r}; {did_you_mean(method, tally.header.methods)}"
             )
-    if len(set(methods)) < 2:
+    methods = [*dict.fromkeys(methods)]
+    if len(methods) < 2:
         raise ConfigError("expected two methods or more, such as --methods nmer,if_mmin")
     record = read_record(directory)
     pairs = {(methods[0], other): other for other in methods[1:]}
@@ -94,9 +95,15 @@ def compare_runs(
     if not shared:
         raise NotComparableError(f"{first} and {second}: no method is in both")
     tallies, notes = _same_conditions(directories, tallies)
-    for name, text in _DRAWN.items():
-        if records[0].get(name) != records[1].get(name):
-            notes.append(text)
+    notes += [
+        text
+        for name, text in _DRAWN.items()
+        if records[0].get(name) is None or records[0].get(name) != records[1].get(name)
+    ]
+    for directory, tally in zip(directories, tallies, strict=True):
+        alone = [method for method in tally.header.methods if method not in shared]
+        if alone:
+            notes.append(f"Only {directory} has {', '.join(alone)}.")
     names = ("A", "B")
     merged = _merge(*(_only(t, shared, f"{n}: ") for t, n in zip(tallies, names, strict=True)))
     pairs = {(f"B: {method}", f"A: {method}"): method for method in shared}
@@ -106,10 +113,10 @@ def compare_runs(
 
 _DRAWN = {
     "draws_hash": (
-        "The runs met different corruptions (their draws differ), so what noise does to one "
-        "utterance is not paired."
+        "The runs are not known to have met the same corruptions (their draws differ), so what "
+        "noise does to one utterance is not paired."
     ),
-    "suite_hash": "The runs are of different suites: their protocols may differ.",
+    "suite_hash": "The runs are not known to be of one suite: their protocols may differ.",
 }
 
 
@@ -122,11 +129,13 @@ def _need_same(
 ) -> None:
     """Refuse runs whose utterances are not the same, saying what differs."""
     headers = [tally.header for tally in tallies]
+    fingerprints = [_fingerprint(record) for record in records]
     facts: dict[str, list[object]] = {
-        "corpus": [_fingerprint(r) or h.corpus for r, h in zip(records, headers, strict=True)],
+        "corpus": fingerprints if all(fingerprints) else [h.corpus for h in headers],
         "classes": [h.classes for h in headers],
         "modalities": [h.modalities for h in headers],
         "folds": [_folds(tally) for tally in tallies],
+        "labels": [_labels(tally) for tally in tallies],
     }
     differing = [name for name, (mine, other) in facts.items() if mine != other]
     if differing:
@@ -141,6 +150,16 @@ def _fingerprint(record: Record) -> object:
     return corpus.get("fingerprint") if isinstance(corpus, Mapping) else None
 
 
+def _labels(tally: Tally) -> list[list[int]]:
+    """Return how many utterances of each class every unit has."""
+    whole = np.argwhere(tally.done[..., tally.units.fold].all(axis=-1))
+    if not len(whole):
+        return []
+    method, seed = whole[0]
+    found: list[list[int]] = tally.counts[method, seed, :, 0].sum(axis=-1).tolist()
+    return found
+
+
 def _folds(tally: Tally) -> list[tuple[str, str, int]]:
     units = tally.units
     return [
@@ -153,7 +172,10 @@ def _same_conditions(
     directories: Sequence[Path], tallies: Sequence[Tally]
 ) -> tuple[list[Tally], list[str]]:
     """Return both with the conditions that are in both, in the first one's order."""
-    mine, other = ([repr(c) for c in t.header.conditions] for t in tallies)
+    # How a severity was asked for does not matter, what was applied does.
+    mine, other = (
+        [repr(c._replace(requested=0.0)) for c in tally.header.conditions] for tally in tallies
+    )
     both = [c for c in mine if c in set(other)]
     if not both:
         raise NotComparableError(f"{directories[0]} and {directories[1]}: no condition is in both")
@@ -245,6 +267,9 @@ def _compare(
         for name, average in quantities.items()
         for row in _rows(evidence, metric.name, name, average, known)
     ]
+    left = [name for pair, name in pairs.items() if pair not in known]
+    if left:
+        notes = (*notes, f"Not compared, for want of a seed with every fold: {', '.join(left)}.")
     inference = inference_of(tally, evidence, draws, ROPE)
     notes = (*notes, *inference.notes)
     return Comparison(title, metric, sides, pd.DataFrame(rows), inference, notes)

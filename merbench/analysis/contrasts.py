@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from merbench.analysis.evidence import Evidence, linear
 from merbench.results.averages import Average, evaluate
 from merbench.results.metrics import confusion_metric
-from merbench.results.summary import Summary
+from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 from merbench.results.tally import Tally
 from merbench.statistics.bayes import correlated_t
 from merbench.statistics.corrections import benjamini_hochberg, holm
@@ -21,12 +21,13 @@ from merbench.statistics.mcnemar import mcnemar
 
 ROPE = 0.01
 ALPHA = 0.05
+HEADLINE_METHOD = "nmer"
 Pair = tuple[str, str]
 
 
 def headline_of(overview: Summary) -> str:
-    """Return the column that contrasts are about: the last that the overview has."""
-    return overview.columns[-1]
+    """Return the column that contrasts are about: the whole grid, or all that is missing."""
+    return next(c for c in (GRID_MEAN, PARTIAL_MEAN, COMPLETE) if c in overview.columns)
 
 
 def contrast_table(
@@ -64,6 +65,13 @@ def contrast_table(
         ]
         frame = pd.DataFrame(rows)
         if rows:
+            # Holm starts with this level: to be found four times in five, a difference must be as
+            # large there.
+            level = ALPHA / len(rows)
+            frame["detectable"] = smallest_detectable(frame.pop("se"), frame["df"], alpha=level)
+            smallest = frame[["sign_flip_smallest", "wilcoxon_smallest"]].max()
+            smallest = frame[["sign_flip_smallest", "wilcoxon_smallest"]].max()
+            frame["note"] = _note(*map(float, smallest))
             frame.insert([*frame].index("p") + 1, "p_holm", holm(frame["p"].to_numpy()))
         frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
@@ -154,8 +162,7 @@ def _contrast(
         "wilcoxon_p": ranked.p,
         "wilcoxon_smallest": ranked.smallest_p,
         "mcnemar_p": _one_fold(tally, evidence, pair),
-        "detectable": float(smallest_detectable(found.se, found.df)),
-        "note": _note(len(differences), flips.smallest_p),
+        "se": float(found.se),
     }
 
 
@@ -176,10 +183,12 @@ def _one_fold(tally: Tally, evidence: Evidence, pair: Pair) -> float:
     return mcnemar(mine, other).p
 
 
-def _note(folds: int, smallest: float) -> str:
-    if smallest <= ALPHA:
-        return ""
-    return (
-        f"{folds} folds: a rank or flip test over folds cannot go below p = {smallest:.4g}, so it "
-        "cannot be significant at this size"
+def _note(flips: float, ranked: float) -> str:
+    """Say which tests over folds cannot be significant, whatever the methods do."""
+    found = {"sign-flip": flips, "signed-rank": ranked}
+    beyond = {name: smallest for name, smallest in found.items() if not smallest <= ALPHA}
+    return " ".join(
+        f"The {name} test over folds cannot go below p = {smallest:.4g}: it cannot be significant "
+        "at this size."
+        for name, smallest in beyond.items()
     )

@@ -61,7 +61,7 @@ def curve_values(
     Returns:
         metric, noise, on, column, method, severity, value, low, high.
     """
-    if not curves:
+    if not curves or not evidence.methods:
         return pd.DataFrame(columns=COLUMNS)
     weights = np.concatenate([curve.weights(evidence.matrices) for curve in curves])
     points = pd.DataFrame(

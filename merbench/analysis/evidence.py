@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merbench.analysis.quantities import Matrices
+from merbench.errors import ConfigError
 from merbench.results.metrics import Bounds, ConfusionMetric, confusion_metric
 from merbench.results.tally import Tally, Units
 from merbench.statistics.estimate import Estimate, Sampling, draw_samples, estimate
@@ -132,7 +133,7 @@ def linear(weights: Floats) -> Function:
 def gather_evidence(
     tally: Tally,
     matrices: Matrices,
-    metrics: Sequence[str],
+    metrics: Iterable[str],
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
 ) -> Evidence:
@@ -147,10 +148,15 @@ def gather_evidence(
         metrics: names.
         draws: B.
         confidence: of the intervals.
+
+    Raises:
+        ConfigError: too few draws.
     """
+    if draws < 2:
+        raise ConfigError(f"found {draws} bootstrap samples; expected thousands, two at least")
     chosen = [confusion_metric(name) for name in metrics]
     sampling = sample_units(tally.units, draws)
-    estimates: dict[str, dict[str, Estimate]] = {name: {} for name in metrics}
+    estimates: dict[str, dict[str, Estimate]] = {metric.name: {} for metric in chosen}
     seeds: dict[str, tuple[int, ...]] = {}
     for index, label in enumerate(tally.header.methods):
         usable = np.flatnonzero(tally.done[index].all(axis=-1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def provenance(record: Record) -> tuple[Fact, ...]:
     return _facts(facts)
 
 
-def protocol(record: Record) -> tuple[Fact, ...]:
+def protocol(record: Record, header: TableHeader) -> tuple[Fact, ...]:
     """Return what was done about the data: folds, absent modalities, donors."""
     corpus, suite = (_section(record, key) for key in ("corpus", "suite"))
     folds = _folds(record)
@@ -126,7 +127,10 @@ def protocol(record: Record) -> tuple[Fact, ...]:
             *(f"{name}: {count}" for name, count in overlap.items())
         ),
         "Natively absent": _words(*(f"{name}: {count}" for name, count in absent.items())),
-        "Epochs": "picked on validation data by the mean over partial patterns, never on test data",
+        "Epochs": _words(
+            suite and "picked on validation data by the mean over partial patterns, never on test",
+            header.imported and f"not known of {', '.join(header.imported)}",
+        ),
         "Training that is incomplete": f"{100 * float(suite.get('train_missing_rate') or 0):.0f} %",
         "Donors the fold trained on": _words(*_donors(record)),
     }
@@ -148,8 +152,8 @@ def reproduce(record: Record) -> tuple[str, ...]:
         return ()
     reader = _section(suite, "corpus").get("reader")
     revision = _section(record, "git").get("revision")
-    corpus = "" if reader == "synthetic" else f" --corpus {reader}:PATH"
-    out = f"runs/{suite.get('name')}"
+    corpus = f" --corpus {reader}:PATH" if reader and reader != "synthetic" else ""
+    out = shlex.quote(f"runs/{suite.get('name')}")
     return (
         *([f"git checkout {revision}"] if revision else []),
         f"merbench run {SUITE}{corpus} --out {out}",

@@ -28,10 +28,12 @@ class Inference:
     """What the intervals rest on.
 
     Attributes:
-        unit: what a cluster is, `speaker`, `dialogue` or `session`; empty where none is known.
+        unit: what a cluster is, `speaker` or `dialogue`; empty where none is known.
         clusters: how many were tested.
         folds: how many.
-        seeds: how many each method has, the fewest.
+        seeds: how many a method has, the most.
+        lone: labels of the methods whose own luck of training is not measured though that of others
+            is: they have one seed.
         draws: bootstrap samples.
         confidence: of every interval, such as 0.95.
         rope: half-width of practical equivalence, a fraction.
@@ -44,6 +46,7 @@ class Inference:
     clusters: int
     folds: int
     seeds: int
+    lone: tuple[str, ...]
     draws: int
     confidence: float
     rope: float
@@ -109,8 +112,9 @@ class Findings:
             `relative_error` (against zero_fill); `noise` is empty for the whole grid.
         contrasts: metric, method, against, difference, low, high, sample_se, seed_se, df, p,
             p_holm, better, equivalent, worse (Bayesian; NaN with too few folds), corrected_t_p,
-            sign_flip_p, sign_flip_smallest, wilcoxon_p, wilcoxon_smallest, detectable, note;
-            on the grid mean (the complete pattern's value where the grid has no noise).
+            sign_flip_p, sign_flip_smallest, wilcoxon_p, wilcoxon_smallest, mcnemar_p (one fold and
+            seed, a diagnostic), detectable (at the level that Holm starts with), note; on the grid
+            mean (the partial mean where the grid has no noise).
         exploratory: method, against, condition, difference, low, high, p, q (Benjamini-Hochberg),
             of the main metric.
         ranks: average ranks, None with fewer than three methods.
@@ -121,7 +125,7 @@ class Findings:
         chosen: method, stage, fold, seed, epoch.
         reliability: method, group (`complete`, `missing`, `noised`), bin, share, confidence,
             accuracy; no rows for methods without probabilities.
-        calibration: method, group, ece.
+        calibration: method, group, ece, nll.
         costs: method, parameters, train_seconds, shared_seconds, ms_per_prediction, peak_memory
             (bytes); means over cells.
         seen: noise -> labels of the methods that met it in training.

@@ -57,7 +57,8 @@ def robustness(evidence: Evidence, tally: Tally) -> pd.DataFrame:
     """Return every summary of every method, of UA, with intervals.
 
     `area` is the mean height of the curve over severity (trapezoid rule); `mean_drop` and
-    `worst_drop` are what is lost against the noise-free column that the curve starts at;
+    `worst_drop` are what is lost against the noise-free column that the curve starts at (the worst
+    of many cells is partly the unluckiest, so it is too large, the more so the more cells);
     `always_right` is the share of utterances that are right in every condition; `breakdown` is the
     severity at which half of what is above chance is gone; `relative_error` is the error over that
     of zero_fill (for the whole grid, the mean of that over noises).
@@ -115,6 +116,11 @@ def _of_curve(evidence: Evidence, method: str, curve: Curve, chance: float) -> I
         return
     area = evidence.average(METRIC, method, trapezoid(severities) @ points)
     yield _measured("area", curve.noise, method, area)
+    # Where the start is unknown, or chance already, there is no half-way.
+    start = float(points[0] @ evidence.values(METRIC, method))
+    if severities[0] > 0 or start <= chance:
+        yield Measured("breakdown", *curve.noise, method, np.nan, np.nan, np.nan)
+        return
     # Height above half-way from the start to chance. Its band says where the crossing may be.
     half = linear(points - points[0] / 2)
     height = evidence.of(METRIC, method, lambda values: half(values) - chance / 2)
@@ -188,6 +194,8 @@ def _relative_errors(evidence: Evidence, header: TableHeader) -> Iterator[Measur
     columns = columns_of(header.conditions)
     averages = {c: _over_patterns(header, c) for c in columns}
     there = [c for c in columns if averages[c] is not None]
+    if not there:
+        return
     weights = np.stack([evidence.matrices.weights(a) for a in averages.values() if a is not None])
     noised = [k for k, c in enumerate(there) if c.noise != CLEAN]
     value = linear(weights)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from merbench.analysis.evidence import Evidence, Floats, linear
 from merbench.results.summary import Summary
-from merbench.statistics.corrections import holm
 
+GRID_COLUMNS = ("metric", "condition", "method", "value", "low", "high")
 INTERVAL = ("low", "high", "sample_se", "seed_se")
 
 
@@ -20,7 +20,8 @@ def with_intervals(summary: Summary, evidence: Evidence) -> Summary:
     """Return a table with the interval of each value, and how far it is from the best.
 
     Adds to the frame `low`, `high`, `sample_se`, `seed_se`, and `p_best`: p of the difference to
-    the best method of the column, Holm-adjusted over its methods; NaN for the best one itself.
+    the best method of the column, times the number of all pairs of methods, for the best was not
+    named beforehand; NaN for the best one itself.
     """
     weights = np.stack([evidence.matrices.weights(a) for a in summary.averages.values()])
     shape = (len(summary.methods), len(summary.columns))
@@ -54,15 +55,14 @@ def _against_best(summary: Summary, evidence: Evidence, weights: Floats) -> NDAr
                     summary.methods[leader],
                     linear(weights[columns]),
                 ).p
-    for column in range(p.shape[1]):
-        p[:, column] = holm(p[:, column])
-    return p
+    pairs = len(known) * (len(known) - 1) / 2
+    return np.minimum(pairs * p, 1)
 
 
 def grid_values(evidence: Evidence, metrics: Sequence[str], conditions: int) -> pd.DataFrame:
     """Return metric, condition, method, value, low, high of every condition."""
     weights = np.eye(conditions, len(evidence.matrices.pools))
-    frames = []
+    frames = [pd.DataFrame(columns=GRID_COLUMNS)]
     for metric in metrics:
         for method in evidence.methods:
             found = evidence.average(metric, method, weights)
@@ -78,4 +78,9 @@ def grid_values(evidence: Evidence, metrics: Sequence[str], conditions: int) -> 
                     }
                 )
             )
-    return pd.concat(frames, ignore_index=True)
+    return concatenated(frames)
+
+
+def concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames below each other; the first is empty and says which columns there are."""
+    return pd.concat(frames[1:], ignore_index=True) if len(frames) > 1 else frames[0]

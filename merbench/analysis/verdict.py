@@ -9,13 +9,15 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from merbench.analysis.contrasts import ALPHA, headline_of
+from merbench.analysis.contrasts import ALPHA, HEADLINE_METHOD, headline_of
 from merbench.analysis.evidence import Evidence, linear
 from merbench.analysis.findings import Inference, Statement
 from merbench.results.header import TableHeader
-from merbench.results.summary import Summary
+from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 from merbench.statistics.corrections import holm
 from merbench.statistics.interval import Intervals
+
+_COLUMNS = {COMPLETE: "complete pattern", PARTIAL_MEAN: PARTIAL_MEAN, GRID_MEAN: GRID_MEAN}
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Ground:
         contrasts: of the main metric.
         robustness: all of it.
         inference: what the intervals rest on.
+        untested: declared pairs that could not be tested.
     """
 
     header: TableHeader
@@ -39,11 +42,16 @@ class Ground:
     contrasts: pd.DataFrame
     robustness: pd.DataFrame
     inference: Inference
+    untested: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> Mapping[str, str]:
         """Label -> how the method is shown."""
         return {m: self.header.shown_as.get(m, m) for m in self.header.methods}
+
+    def list(self, methods: Sequence[str]) -> str:
+        """Return how methods are shown, as words."""
+        return _join([self.names[m] for m in methods])
 
 
 def verdict(ground: Ground) -> tuple[Statement, ...]:
@@ -64,30 +72,39 @@ def _leader(ground: Ground) -> Iterator[Statement]:
     if not len(values):
         return
     best = str(values.index[0])
-    lead = f"{ground.names[best]} leads on the {column} with {_percent(values.iloc[0])} {label}"
+    share = f"{_percent(values.iloc[0])} {label}"
     if len(values) == 1:
-        yield Statement("lead", f"{lead}; it is the only method.")
+        text = f"{ground.names[best]} has {share} on the {_COLUMNS[column]}; it is the only method."
+        yield Statement("lead", text)
         return
     second = str(values.index[1])
     gaps, adjusted = _gaps(ground, column, best)
     gap = gaps[second]
-    ahead = f"{_points(float(gap.value))} ahead of {ground.names[second]}{_interval(gap)}"
-    yield Statement("lead", f"{lead}, {ahead}.")
+    ahead = f"{_points(float(gap.value))} ahead of"
+    if round(100 * float(gap.value), 1) == 0:
+        ahead = "level with"
+    yield Statement(
+        "lead",
+        f"{ground.names[best]} leads on the {_COLUMNS[column]} with {share}, {ahead} "
+        f"{ground.names[second]}{_interval(gap)}.",
+    )
     if ground.inference.scope == "none":
         return
-    scope = _scope(ground.inference)
     others = [str(m) for m in values.index[1:]]
-    beaten = [ground.names[m] for m in others if adjusted[m] < ALPHA]
-    close = [ground.names[m] for m in others if not adjusted[m] < ALPHA]
+    beaten = [m for m in others if adjusted[m] < ALPHA]
+    close = [m for m in others if not adjusted[m] < ALPHA]
     if beaten:
-        text = f"{ground.names[best]} is better than {_join(beaten)}{scope} (Holm over all pairs)."
-        yield Statement("supported", text)
-    if close:
-        text = (
-            f"No difference is shown between {ground.names[best]} and {_join(close)}{scope}: the "
-            "corrected p is above .05."
+        yield Statement(
+            "supported",
+            f"{ground.names[best]} is better than {ground.list(beaten)} (p corrected for all "
+            f"pairs){_scope(ground.inference, best, *beaten)}.",
         )
-        yield Statement("unsupported", text)
+    if close:
+        yield Statement(
+            "unsupported",
+            f"No difference is shown between {ground.names[best]} and {ground.list(close)}: the "
+            "corrected p is above .05.",
+        )
 
 
 def _gaps(ground: Ground, column: str, best: str) -> tuple[dict[str, Intervals], dict[str, float]]:
@@ -132,49 +149,58 @@ def _without_each(ground: Ground) -> Iterator[Statement]:
 
 
 def _breakdowns(ground: Ground) -> Iterator[Statement]:
-    """Say at what severity of each noise the first and the last method are half-way to chance."""
+    """Say at what severity of each noise methods are half-way to chance."""
     found = ground.robustness[ground.robustness["measure"] == "breakdown"]
     unbroken = []
     for (noise, on), rows in found.groupby(["noise", "on"], sort=False):
         where = f"{noise} on {on} modalities"
-        at = dict(
-            zip(rows["method"], rows["value"].mask(rows["censored"].astype(bool)), strict=True)
-        )
-        broken = {method: value for method, value in at.items() if not np.isnan(value)}
-        if not broken:
-            unbroken.append(where)
+        censored = rows["censored"].astype(bool)
+        held = [str(m) for m in rows["method"][censored]]
+        broken = rows[~censored].dropna(subset="value").sort_values("value", kind="stable")
+        if broken.empty:
+            unbroken += [where] if held else []
             continue
-        first, held = min(broken, key=broken.__getitem__), [m for m in at if m not in broken]
-        if held:
-            end = f"{_join([ground.names[m] for m in held])} not within the grid"
-        else:
-            last = max(broken, key=broken.__getitem__)
-            end = f"{ground.names[last]} last, at {broken[last]:.2f}"
-        text = f"{ground.names[first]} at severity {broken[first]:.2f}, {end}"
-        yield Statement("finding", f"Half-way to chance under {where}: first {text}.")
+        told = broken.set_index("method")
+        wanted = dict.fromkeys((broken["method"].iloc[0], broken["method"].iloc[-1]))
+        wanted |= dict.fromkeys(m for m in (HEADLINE_METHOD,) if m in told.index)
+        parts = [f"{ground.names[m]} {_severity(told.loc[m])}" for m in told.index if m in wanted]
+        text = f"Half-way to chance under {where}: {', '.join(parts)}"
+        end = f"; not within the grid: {ground.list(held)}" if held else ""
+        yield Statement("finding", f"{text}{end}.")
     if unbroken:
         yield Statement("finding", f"No method falls half-way to chance under {_join(unbroken)}.")
 
 
+def _severity(row: pd.Series) -> str:
+    text = f"at {row['value']:.2f}"
+    if np.isnan(row["low"]):
+        return text
+    high = "beyond" if np.isnan(row["high"]) else f"{row['high']:.2f}"
+    return f"{text} [{row['low']:.2f}, {high}]"
+
+
 def _contrasts(ground: Ground) -> Iterator[Statement]:
     """Say of each pre-declared contrast whether it is supported."""
-    scope = _scope(ground.inference)
-    column = headline_of(ground.overview)
+    column, rope = _COLUMNS[headline_of(ground.overview)], ground.inference.rope
     for row in ground.contrasts.to_dict("records"):
-        a, b = ground.names[row["method"]], ground.names[row["against"]]
+        pair = (str(row["method"]), str(row["against"]))
+        a, b = (ground.names[method] for method in pair)
+        scope = _scope(ground.inference, *pair)
         size = f"{100 * row['difference']:+.1f} points"
         if np.isnan(row["p_holm"]):
-            yield Statement("unsupported", f"{a} against {b}: {size} on the {column}.")
+            yield Statement("unsupported", f"{a} against {b}: {size} on the {column}, no interval.")
             continue
+        small = row["low"] > -rope and row["high"] < rope
         size += f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}], corrected p " + _p(
             row["p_holm"]
         )
-        rope = ground.inference.rope
         if row["p_holm"] < ALPHA:
             word = "better" if row["difference"] > 0 else "worse"
-            yield Statement("supported", f"{a} is {word} than {b} on the {column}{scope}: {size}.")
-        elif row["low"] > -rope and row["high"] < rope:
-            text = f"{a} and {b} are equivalent within {_points(rope)}{scope}: {size}."
+            but = f", but by less than {_points(rope)}, too little to matter" if small else ""
+            text = f"{a} is {word} than {b} on the {column}{but}: {size}{scope}."
+            yield Statement("supported", text)
+        elif small:
+            text = f"{a} and {b} are equivalent within {_points(rope)}: {size}{scope}."
             yield Statement("equivalent", text)
         else:
             text = (
@@ -182,10 +208,18 @@ def _contrasts(ground: Ground) -> Iterator[Statement]:
                 f"difference of {_points(row['detectable'])} would be found four times in five."
             )
             yield Statement("unsupported", text)
+    for method, against in ground.untested:
+        text = (
+            f"{method} against {against} is not tested: one of them lacks a seed with every fold."
+        )
+        yield Statement("limit", text)
 
 
-def _scope(inference: Inference) -> str:
-    return ", of these trained models only," if inference.scope == "models" else ""
+def _scope(inference: Inference, *methods: str) -> str:
+    """Say that a claim is about trained models only, where it is."""
+    if inference.scope == "models" or {*methods} & {*inference.lone}:
+        return " (of these trained models only)"
+    return ""
 
 
 def _interval(found: Intervals) -> str:

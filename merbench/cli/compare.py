@@ -58,7 +58,7 @@ def _table(found: Comparison) -> Table:
     if inference.scope != "none":
         basis = (
             f"; 95 % intervals over {inference.clusters} {inference.unit}s and {inference.seeds} "
-            "seeds, p by Holm over the rows of a quantity"
+            f"seed{'' if inference.seeds == 1 else 's'}, p by Holm over the rows of a quantity"
         )
     first, second = found.sides
     drawn = Table(
@@ -81,11 +81,17 @@ def _table(found: Comparison) -> Table:
                 f"{100 * row['value_against']:.1f}",
                 f"{100 * row['difference']:+.1f}",
                 _interval(row["low"], row["high"]),
-                "" if np.isnan(row["p_holm"]) else f"{row['p_holm']:.3f}",
+                _p(row["p_holm"]),
                 style="bold" if row["p_holm"] < ALPHA else "",
                 end_section=place == len(rows) - 1,
             )
     return drawn
+
+
+def _p(value: float) -> str:
+    if np.isnan(value):
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _interval(low: float, high: float) -> str:

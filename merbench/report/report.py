@@ -11,15 +11,13 @@ from ruamel.yaml import YAML
 
 from merbench.analysis.build import analyse
 from merbench.analysis.facts import SUITE, read_record, resolved_suite
-from merbench.analysis.findings import Findings
 from merbench.analysis.summary_json import to_json
 from merbench.report.figures import write_figures
 from merbench.report.page import render_page
-from merbench.results.render import to_csv, to_latex, to_markdown
+from merbench.report.tables import write_tables
 
 PAGE, NUMBERS = "index.html", "summary.json"
 FIGURES, TABLES = "figures", "tables"
-FORMATS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
 
 
 def write_report(run_dir: Path, out: Path | None = None, partial: bool = False) -> Path:
@@ -50,7 +48,7 @@ def write_reports(run_dirs: Sequence[Path], out: Path, partial: bool = False) ->
     out.mkdir(parents=True, exist_ok=True)
     for number, (record, found) in enumerate(zip(records, findings, strict=True), 1):
         own = out if len(findings) == 1 else out / f"run{number}"
-        _write_tables(found, own / TABLES)
+        write_tables(found, own / TABLES)
         write_figures(found, own / FIGURES)
         if suite := resolved_suite(record):
             _write(own / SUITE, _yaml(suite))
@@ -58,13 +56,6 @@ def write_reports(run_dirs: Sequence[Path], out: Path, partial: bool = False) ->
     page = out / PAGE
     _write(page, render_page(findings))
     return page
-
-
-def _write_tables(findings: Findings, directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for summary in (*findings.overviews, *findings.tables):
-        for suffix, text_of in FORMATS.items():
-            _write(directory / f"{summary.stem}.{suffix}", text_of(summary))
 
 
 def _yaml(content: Mapping[str, Any]) -> str:

@@ -28,8 +28,7 @@ class CellRows:
         place: its positions on the axes (method, seed, fold) of the header.
         labels: (n,) true classes.
         predictions: (K, n) predicted classes, conditions in grid order.
-        cluster_kind: `speaker`, or `dialogue` where speakers are unknown, or empty.
-        clusters: (n,) name of the cluster of each utterance; the fold's where none is known.
+        clusters: (n,) name of the cluster of each utterance; the fold's where none was asked for.
         confidences: (K, n) float32 probability of the predicted class, None where the method gives
             none or they were not asked for.
     """
@@ -38,7 +37,6 @@ class CellRows:
     place: tuple[int, int, int]
     labels: NDArray[np.int64]
     predictions: NDArray[np.int64]
-    cluster_kind: str
     clusters: list[str]
     confidences: NDArray[np.float32] | None
 
@@ -60,7 +58,7 @@ def rows_of_cells(
     file: pq.ParquetFile,
     header: TableHeader,
     *,
-    clusters: bool = False,
+    clusters: str = NO_CLUSTER,
     probabilities: bool = False,
 ) -> Iterator[CellRows]:
     """Yield the cells of a table, one row group each.
@@ -68,22 +66,45 @@ def rows_of_cells(
     Args:
         file: predictions.parquet.
         header: its header.
-        clusters: read who speaks.
+        clusters: column that names the cluster of an utterance.
         probabilities: read how sure the predictions are.
 
     Raises:
         ConfigError: the rows of a cell are not in grid order.
     """
-    there = set(file.schema_arrow.names)
     columns = ["method", "fold", "seed", "condition", "label", "prediction"]
-    columns += [name for name in CLUSTERS if clusters and name in there]
+    columns += [clusters] if clusters else []
     if probabilities:
         columns += [f"p_{name}" for name in header.classes]
     for group in range(file.num_row_groups):
-        yield _cell(file.read_row_group(group, columns=columns).combine_chunks(), header)
+        rows = file.read_row_group(group, columns=columns).combine_chunks()
+        yield _cell(rows, header, clusters)
 
 
-def _cell(rows: pa.Table, header: TableHeader) -> CellRows:
+def cluster_column(file: pq.ParquetFile) -> str:
+    """Return the column that says which utterances belong together, empty where none does.
+
+    That is the speaker, or the dialogue where a speaker is unknown anywhere: some names and some
+    holes would make one cluster of all that is unknown.
+    """
+    names = file.schema_arrow.names
+    for name in CLUSTERS:
+        if name in names and all(
+            _named(file, group, names.index(name)) for group in range(file.num_row_groups)
+        ):
+            return name
+    return NO_CLUSTER
+
+
+def _named(file: pq.ParquetFile, group: int, column: int) -> bool:
+    """Say whether every row of a group has a name, by the statistics of the file."""
+    found = file.metadata.row_group(group).column(column).statistics
+    if found is None or not found.has_min_max:
+        return False
+    return bool(found.null_count == 0 and found.min != "")
+
+
+def _cell(rows: pa.Table, header: TableHeader, cluster: str) -> CellRows:
     key = CellKey(*(rows[name][0].as_py() for name in ("method", "fold", "seed")))
     place = (
         header.methods.index(key.method),
@@ -97,17 +118,11 @@ def _cell(rows: pa.Table, header: TableHeader) -> CellRows:
     labels, predictions = (
         _codes(rows[name], header.classes).reshape(grid, -1) for name in ("label", "prediction")
     )
-    kind, clusters = _clusters(rows, labels.shape[1], key.fold)
+    n = labels.shape[1]
+    clusters = rows[cluster].slice(0, n).to_pylist() if cluster else [key.fold] * n
     return CellRows(
-        key, place, labels[0], predictions, kind, clusters, _confidences(rows, predictions, header)
+        key, place, labels[0], predictions, clusters, _confidences(rows, predictions, header)
     )
-
-
-def _clusters(rows: pa.Table, n: int, fold: str) -> tuple[str, list[str]]:
-    for name in CLUSTERS:
-        if name in rows.column_names and not rows[name].slice(0, n).null_count:
-            return name, rows[name].slice(0, n).to_pylist()
-    return NO_CLUSTER, [fold] * n
 
 
 def _confidences(

@@ -104,7 +104,9 @@ class Listing:
         seconds, behind = (any(getattr(e, n) for e in entries) for n in ("second", "behind"))
         signs = [f"{best}: best"] * (seconds or behind) + [f"{second}: second"] * seconds
         if behind:
-            signs.append(f"{MARK}: differs from the best, p < .05 after Holm's correction")
+            signs.append(
+                f"{MARK}: differs from the best, p < .05 corrected for all pairs of methods"
+            )
         parts = [self.caption]
         if signs:
             said = "; ".join(signs)

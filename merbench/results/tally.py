@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from merbench.results.cell_rows import CellRows, open_predictions, rows_of_cells
+from merbench.results.cell_rows import CellRows, cluster_column, open_predictions, rows_of_cells
 from merbench.results.conditions import CLEAN, ConditionKey, columns_of
 from merbench.results.confusion import Confusion
 from merbench.results.header import CellKey, TableHeader
@@ -66,8 +66,8 @@ class Tally:
         groups: what `right` is counted over.
         right: int32 (method, seed, unit, group): utterances that are right in every condition of
             the group.
-        reliability: float64 (method, condition, bin, 3): predictions, sum of the confidence in
-            them, and how many are right; zeros for methods that give no probabilities.
+        reliability: float64 (method, seed, condition, bin, 3): predictions, sum of the confidence
+            in them, and how many are right; zeros for methods that give no probabilities.
         reference: the condition of `hits`: the noise-free complete pattern, or the first one.
         hits: cell -> (n,) bool, which utterances are right under it, in the fold's own order.
     """
@@ -119,17 +119,18 @@ class _Counter:
         self._counts: dict[tuple[int, int, int], NDArray[np.int32]] = {}
         self._right: dict[tuple[int, int, int], NDArray[np.int32]] = {}
         self._hits: dict[CellKey, NDArray[np.bool_]] = {}
-        self._reliability = np.zeros((len(header.methods), len(header.conditions), ECE_BINS, 3))
+        axes = (len(header.methods), len(header.seeds), len(header.conditions))
+        self._reliability = np.zeros((*axes, ECE_BINS, 3))
 
     def count(self, file: pq.ParquetFile) -> Tally:
-        for rows in rows_of_cells(file, self._header, clusters=True, probabilities=True):
+        self._kind = cluster_column(file)
+        for rows in rows_of_cells(file, self._header, clusters=self._kind, probabilities=True):
             self._add(rows)
         return self._tally()
 
     def _add(self, rows: CellRows) -> None:
         fold = rows.place[2]
         if fold not in self._names:
-            self._kind = rows.cluster_kind
             self._names[fold] = sorted(set(rows.clusters))
             positions = {name: unit for unit, name in enumerate(self._names[fold])}
             own = np.array([positions[name] for name in rows.clusters], np.int64)
@@ -157,7 +158,8 @@ class _Counter:
             weights = (None, rows.confidences.ravel(), right.ravel())
             for place, weight in enumerate(weights):
                 total = np.bincount(bins.ravel(), weight, grid * ECE_BINS)
-                self._reliability[rows.place[0], :, :, place] += total.reshape(grid, ECE_BINS)
+                method, seed, _ = rows.place
+                self._reliability[method, seed, :, :, place] += total.reshape(grid, ECE_BINS)
 
     def _tally(self) -> Tally:
         header = self._header

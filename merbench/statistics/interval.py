@@ -25,6 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 Floats = NDArray[np.float64]
+# Metrics are at most 1: a smaller difference is one of how sums were rounded.
+ROUNDING = 1e-12
 
 
 class Intervals(NamedTuple):
@@ -142,6 +144,7 @@ def intervals(
         np.array(a, np.float64)
         for a in np.broadcast_arrays(value, sample_variance, seed_variance, added, fold_variance)
     )
+    estimate[np.abs(estimate) < ROUNDING] = 0
     known = of_sample + np.nan_to_num(of_shared)
     # Comparisons with NaN are false: without folds, or without any variance, the first remains.
     by_folds = (of_folds > known) & (folds > 1)

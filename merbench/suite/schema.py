@@ -184,6 +184,8 @@ class Suite(Config):
             if pair[0] == pair[1]:
                 problems.add(f"found {shown(pair)}; expected two different methods", position)
         problems.raise_any()
+        problems.need_unique(" against ".join(sorted(map(str, pair))) for pair in raw)
+        problems.raise_any()
         return raw
 
     def resolved(self) -> dict[str, Any]:

@@ -1,11 +1,15 @@
+import dataclasses
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
+from sklearn.metrics import log_loss
 
 from merbench.analysis.build import analyse
 from merbench.analysis.summary_json import to_json
@@ -76,6 +80,73 @@ def test_holes_are_refused_by_name_or_left_blank(tmp_path):
     assert {*seeds["nmer"]} == {2}
     assert {*seeds["zero_fill"]} == {3}
     assert found.contrasts["p"].notna().all()  # two seeds against three, not paired
+
+
+def test_a_run_in_which_no_method_has_a_whole_seed_is_all_blanks(tmp_path):
+    holes = [(m, "1", s) for m in ("zero_fill", "nmer") for s in (0, 1, 2)]
+    world = World({"zero_fill": 0.6, "nmer": 0.5}, lacking=holes)
+    found = analyse(world.write(tmp_path / "run"), partial=True, draws=50)
+    assert found.overviews[0].frame["value"].isna().all()
+    assert not len(found.grid)
+    assert {*found.grid} >= {"metric", "condition", "method", "value", "low", "high"}
+
+
+def test_a_method_and_its_copy_with_seeds_changed_round_do_not_differ(tmp_path):
+    class Turned(World):
+        def _cell(self, key, fold, labels):
+            own = key._replace(method="a", seed=(key.seed + 1) % 3) if key.method == "b" else key
+            made = super()._cell(own, fold, labels)
+            return dataclasses.replace(made, method=key.method, seed=key.seed)
+
+    world = Turned({"a": 0.6, "b": 0.6}, record={"suite": {"contrasts": [["b", "a"]]}})
+    found = analyse(world.write(tmp_path / "run"), draws=200).contrasts
+    assert (found["difference"] == 0).all()
+    assert (found["p"] == 1).all()
+
+
+def test_a_speaker_that_is_unknown_anywhere_is_no_cluster(tmp_path):
+    directory = World({"zero_fill": 0.6, "nmer": 0.5}, speakers=2).write(tmp_path / "run")
+    path = directory / PREDICTIONS
+    table = pq.read_table(path)
+    for hole in (None, ""):
+        names = table["speaker"].cast("string").to_pylist()
+        names[0] = hole
+        place = table.column_names.index("speaker")
+        field = table.schema.field("speaker")
+        holed = table.set_column(place, field, pa.array(names).dictionary_encode())
+        with pq.ParquetWriter(path, table.schema) as writer:
+            size = len(holed) // 24
+            for start in range(0, len(holed), size):
+                writer.write_table(holed.slice(start, size), size)
+        assert analyse(directory, draws=50).inference.scope == "none"
+
+
+def test_the_metrics_of_the_suite_are_shown_and_the_first_decides(tmp_path):
+    world = World({"zero_fill": 0.6, "nmer": 0.5}, record={"suite": {"metrics": ["wa"]}})
+    found = analyse(world.write(tmp_path / "run"), draws=50)
+    assert found.metrics == ("wa",)
+    assert "% WA" in found.verdict[0].text
+    assert len(found.robustness)  # of UA all the same
+
+
+def test_calibration_has_scikit_learns_likelihood_and_forgets_seeds_with_holes(tmp_path):
+    world = World({"a": 0.6}, lacking=[("a", "2", 1)])
+    directory = world.write(tmp_path / "run")
+    found = analyse(directory, partial=True, draws=50).calibration.set_index("group")
+    rows = pd.read_parquet(directory / PREDICTIONS)
+    rows = rows[(rows["seed"] != 1) & (rows["condition"] == 0)]
+    shares = rows[[f"p_{name}" for name in sorted(world.header.classes)]].astype(float)
+    per_seed = [
+        log_loss(
+            rows["label"].astype(str)[rows["seed"] == s], normalised(shares[rows["seed"] == s])
+        )
+        for s in (0, 2)
+    ]
+    assert found.loc["complete", "nll"] == pytest.approx(np.mean(per_seed), rel=1e-3)
+
+
+def normalised(shares):
+    return shares.div(shares.sum(axis=1), axis=0).to_numpy()
 
 
 def test_a_method_without_a_whole_seed_is_blank_and_no_contrast(tmp_path):

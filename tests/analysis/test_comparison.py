@@ -55,12 +55,33 @@ def test_only_shared_conditions_are_compared_and_it_says_so(base, tmp_path):
     assert any("draws differ" in note for note in found.notes)
 
 
+def test_a_severity_is_the_same_however_it_was_asked_for(base, tmp_path):
+    class Asked(World):
+        @property
+        def header(self):
+            header = super().header
+            asked = [c._replace(requested=c.requested + 0.01) for c in header.conditions]
+            return dataclasses.replace(header, conditions=tuple(asked))
+
+    other = Asked(**{f.name: getattr(BASE, f.name) for f in dataclasses.fields(BASE)})
+    found = compare_runs(base, other.write(tmp_path / "run"), UA, draws=100)
+    assert not any("in one run only" in note for note in found.notes)
+    assert (found.frame["difference"] == 0).all()
+
+
+def test_methods_of_one_run_only_are_named(base, tmp_path):
+    other = changed(skills={"nmer": 0.6, "mine": 0.5}).write(tmp_path / "run")
+    notes = compare_runs(base, other, UA, draws=100).notes
+    assert f"Only {base} has zero_fill." in notes
+    assert f"Only {tmp_path / 'run'} has mine." in notes
+
+
 @pytest.mark.parametrize(
     ("fields", "what"),
     [
         ({"record": {"corpus": {"fingerprint": "g"}}}, "corpus differ"),
-        ({"folds": 4}, "folds differ"),
-        ({"speakers": 1}, "folds differ"),
+        ({"folds": 4}, "folds, labels differ"),
+        ({"speakers": 1}, "folds, labels differ"),
     ],
 )
 def test_runs_on_other_utterances_are_not_comparable(base, tmp_path, fields, what):

@@ -104,6 +104,13 @@ def test_always_right_is_rarer_over_more_conditions_and_stays_a_share(findings):
         assert (whole <= group.set_index("method")["value"] + 1e-12).all()
 
 
+def test_a_method_at_chance_has_no_half_way(tmp_path):
+    found = analyse(World({"zero_fill": 0.2}).write(tmp_path / "run"), draws=50).robustness
+    rows = found[found["measure"] == "breakdown"]
+    assert rows["value"].isna().all()
+    assert not rows["censored"].any()
+
+
 def test_a_run_without_zero_fill_has_no_relative_error(tmp_path):
     found = analyse(World({"a": 0.6, "b": 0.6}).write(tmp_path / "run"), draws=100)
     assert "relative_error" not in {*found.robustness["measure"]}

@@ -66,7 +66,7 @@ def test_always_right_counts_utterances_right_in_every_condition_of_a_group(tall
 
 
 def test_reliability_holds_every_prediction_and_its_confidence(tally, rows):
-    total = tally.reliability.sum(axis=(0, 1, 2))
+    total = tally.reliability.sum(axis=(0, 1, 2, 3))
     right = (rows["label"].astype(str) == rows["prediction"].astype(str)).sum()
     assert total[0] == len(rows)
     assert total[1] == pytest.approx(0.7 * len(rows), rel=1e-3)
