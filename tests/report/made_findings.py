@@ -79,7 +79,7 @@ def made(
         names=names or {method: method for method in methods},
         metrics=("ua",),
         inference=Inference(
-            "speaker", 10, 5, 3, 100, 0.95, 0.01, "population" if intervals else "none", ()
+            "speaker", 10, 5, 3, (), 100, 0.95, 0.01, "population" if intervals else "none", ()
         ),
         verdict=(),
         overviews=(_overview(methods, bool(columns), value, spread),),

@@ -9,6 +9,7 @@ import pytest
 
 from merbench.errors import ConfigError, IncompleteError
 from merbench.report.report import write_report, write_reports
+from merbench.suite.load import load_suite
 
 HOSTILE = '<script>alert("x")</script> & $\\frac$'
 
@@ -51,23 +52,26 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def directory(make_run):
-    return make_run()
+def directory(reported):
+    return reported
 
 
-@pytest.fixture
-def page(directory):
-    return Page(write_report(directory).read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def page(reported):
+    return Page((reported / "report" / "index.html").read_text(encoding="utf-8"))
 
 
 def test_the_page_lies_in_the_run_with_its_tables_and_plots_beside_it(directory, page):
     out = directory / "report"
     stems = {path.stem for path in (out / "tables").iterdir()}
-    assert stems == {
+    summaries = {
         f"{metric}-{what}"
         for metric in ("wa", "ua", "f1")
         for what in ("overview", "none", "gaussian-absent", "gaussian-present")
     }
+    measures = {f"robustness-{name}" for name in ("area", "breakdown", "always-right")}
+    numbers = {"robustness", "curves", "grid", "calibration"}
+    assert stems >= summaries | measures | numbers
     assert {path.suffix for path in (out / "tables").iterdir()} == {".csv", ".md", ".tex"}
     figures = {path.name for path in (out / "figures").iterdir()}
     for stem in ("curves-gaussian-absent", "curves-gaussian-present", "overview", "reliability"):
@@ -147,6 +151,16 @@ def test_equal_runs_give_equal_bytes_whatever_the_users_plot_settings(make_run):
     assert len(files) > 40
     for file in files:
         assert (first / file).read_bytes() == (second / file).read_bytes(), file
+
+
+def test_the_suite_as_it_was_run_lies_beside_the_page_and_loads_as_itself(make_run):
+    suite = load_suite("quick").suite
+    record = {"suite": suite.resolved() | {"name": "mine"}, "suite_hash": "unknown"}
+    directory = make_run(record=record)
+    write_report(directory)
+    again = load_suite(str(directory / "report" / "suite.yaml")).suite
+    assert again.resolved() == record["suite"]
+    assert "merbench run suite.yaml" in (directory / "report" / "index.html").read_text()
 
 
 def test_holes_are_refused_by_name_and_nothing_is_written(make_run):

@@ -43,7 +43,9 @@ def write_figures(findings: Findings, directory: Path, jobs: int | None = None) 
     if jobs == 1 or len(sheets) < ALONE:
         written = [write_sheet(sheet, directory) for sheet in sheets]
     else:
-        tasks = (delayed(write_sheet)(sheet, directory) for sheet in sheets)
+        # A process that was started before may have another working directory.
+        there = directory.resolve()
+        tasks = (delayed(write_sheet)(sheet, there) for sheet in sheets)
         written = Parallel(n_jobs=jobs)(tasks)
     return [path for paths in written for path in paths]
 
