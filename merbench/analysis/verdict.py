@@ -17,6 +17,7 @@ from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 from merbench.statistics.corrections import holm
 from merbench.statistics.interval import Intervals
 
+LARGEST = 0.5  # no two methods of the field differ by half
 _COLUMNS = {COMPLETE: "complete pattern", PARTIAL_MEAN: PARTIAL_MEAN, GRID_MEAN: GRID_MEAN}
 
 
@@ -203,11 +204,12 @@ def _contrasts(ground: Ground) -> Iterator[Statement]:
             text = f"{a} and {b} are equivalent within {_points(rope)}: {size}{scope}."
             yield Statement("equivalent", text)
         else:
-            text = (
-                f"{a} against {b}: {size}. Neither a difference nor equivalence is shown; a true "
-                f"difference of {_points(row['detectable'])} would be found four times in five."
-            )
-            yield Statement("unsupported", text)
+            found = "this run is too small to find any"
+            if row["detectable"] < LARGEST:
+                least = _points(row["detectable"])
+                found = f"a true difference of {least} would be found four times in five"
+            text = f"{a} against {b}: {size}. Neither a difference nor equivalence is shown"
+            yield Statement("unsupported", f"{text}; {found}.")
     for method, against in ground.untested:
         text = (
             f"{method} against {against} is not tested: one of them lacks a seed with every fold."
