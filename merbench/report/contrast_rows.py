@@ -177,7 +177,7 @@ def _row(findings: Findings, row: Record, reach: float) -> ContrastRow:
             _attainable(row["sign_flip_p"], row["sign_flip_smallest"]),
             _attainable(row["wilcoxon_p"], row["wilcoxon_smallest"]),
         ),
-        detectable=percent(row["detectable"]) if row["detectable"] < 1 else "beyond 100",
+        detectable="beyond 100" if row["detectable"] >= 1 else percent(row["detectable"]),
         sources=(percent(row["sample_se"], 2), percent(row["seed_se"], 2)),
     )
 
