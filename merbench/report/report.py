@@ -13,7 +13,7 @@ from merbench.analysis.build import analyse
 from merbench.analysis.facts import SUITE, read_record, resolved_suite
 from merbench.analysis.summary_json import to_json
 from merbench.report.figures import write_figures
-from merbench.report.page import render_page
+from merbench.report.page.page import render_page
 from merbench.report.tables import write_tables
 
 PAGE, NUMBERS = "index.html", "summary.json"

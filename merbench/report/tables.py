@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from merbench.analysis.findings import Findings
+from merbench.report.listings import contrasts_listing, robustness_listings
 from merbench.results.listing import Listing, listing_latex, listing_markdown
-from merbench.results.listings import contrasts_listing, robustness_listings
 from merbench.results.metrics import METRICS
 from merbench.results.render import listing_of, to_csv
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from merbench.analysis.build import analyse
-from merbench.report.page import render_page
+from merbench.report.page.page import render_page
 from tests.browser.runs import write_run
 
 WIDE, PHONE = (1280, 900), (390, 844)

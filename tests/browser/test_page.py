@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from merbench.report.numbers import percent
-from merbench.report.page import render_page
+from merbench.report.page.numbers import percent
+from merbench.report.page.page import render_page
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.runs import CLASSES, HOSTILE, SUITE
 

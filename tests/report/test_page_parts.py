@@ -10,15 +10,15 @@ import pytest
 
 from merbench.analysis.build import analyse
 from merbench.analysis.published import IEMOCAP
-from merbench.report.cells import Cell, ranked
-from merbench.report.chart_data import safe_json
-from merbench.report.contrast_rows import contrast_tables, explored
-from merbench.report.heat import STEPS, heat_step, heat_tables
-from merbench.report.measures import measure_views
-from merbench.report.numbers import bracket, count, p_value, percent, points, severity
-from merbench.report.page import render_page
-from merbench.report.pattern_tables import best_table, table_views
-from merbench.report.published_rows import published_views
+from merbench.report.page.cells import Cell, ranked
+from merbench.report.page.chart_data import safe_json
+from merbench.report.page.contrast_rows import contrast_tables, explored
+from merbench.report.page.heat import STEPS, heat_step, heat_tables
+from merbench.report.page.measures import measure_views
+from merbench.report.page.numbers import bracket, count, p_value, percent, points, severity
+from merbench.report.page.page import render_page
+from merbench.report.page.pattern_tables import best_table, table_views
+from merbench.report.page.published_rows import published_views
 from tests.browser.runs import write_run
 
 

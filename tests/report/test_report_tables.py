@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from made_findings import HOSTILE, NAN, made
 
+from merbench.report.listings import contrasts_listing, robustness_listings
 from merbench.report.tables import write_tables
 from merbench.results.listing import listing_latex, listing_markdown
-from merbench.results.listings import contrasts_listing, robustness_listings
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pandas as pd
 
 from merbench.analysis.findings import Findings
 from merbench.report.figures import styles
-from merbench.report.heat import QUANTITIES, HeatTable, grid_values, members_mean
-from merbench.report.numbers import severity
+from merbench.report.page.heat import QUANTITIES, HeatTable, grid_values, members_mean
+from merbench.report.page.numbers import severity
 from merbench.results.metrics import ECE_BINS
 
 SCALE = 1000  # what a reader is shown: percent with one decimal

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from merbench.analysis.findings import Findings, Statement
-from merbench.report import method_facts as facts
-from merbench.report.cells import TableView
-from merbench.report.chart_data import chart_json
-from merbench.report.contrast_rows import ContrastTable, Explored, contrast_tables, explored
 from merbench.report.figures import InlineFigure, InlineFigures, inline_figures
-from merbench.report.heat import HeatTable, heat_tables
-from merbench.report.measures import MeasureView, measure_views
-from merbench.report.numbers import percent, plural
-from merbench.report.pattern_tables import (
+from merbench.report.page import method_facts as facts
+from merbench.report.page.cells import TableView
+from merbench.report.page.chart_data import chart_json
+from merbench.report.page.contrast_rows import ContrastTable, Explored, contrast_tables, explored
+from merbench.report.page.heat import HeatTable, heat_tables
+from merbench.report.page.measures import MeasureView, measure_views
+from merbench.report.page.numbers import percent, plural
+from merbench.report.page.pattern_tables import (
     BestTable,
     best_table,
     noise_key,
@@ -21,7 +21,7 @@ from merbench.report.pattern_tables import (
     overview_views,
     table_views,
 )
-from merbench.report.published_rows import PublishedView, published_views
+from merbench.report.page.published_rows import PublishedView, published_views
 from merbench.results.conditions import CLEAN, columns_of
 from merbench.results.summary import MEAN
 

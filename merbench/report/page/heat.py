@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merbench.analysis.findings import Findings
-from merbench.report.numbers import percent, severity
-from merbench.report.pattern_tables import noise_key, noise_title, pattern_note
+from merbench.report.page.numbers import percent, severity
+from merbench.report.page.pattern_tables import noise_key, noise_title, pattern_note
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
 
 STEPS = 10

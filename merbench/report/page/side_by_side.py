@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from merbench.report.cells import Cell, Row
-from merbench.report.run_view import RunView
+from merbench.report.page.cells import Cell, Row
+from merbench.report.page.run_view import RunView
 
 BLANK = Cell("")
 

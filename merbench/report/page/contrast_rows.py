@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from merbench.analysis.findings import Findings
-from merbench.report.numbers import bracket, p_value, percent, points
-from merbench.report.pattern_tables import ALPHA, noise_title
+from merbench.report.page.numbers import bracket, p_value, percent, points
+from merbench.report.page.pattern_tables import ALPHA, noise_title
 
 Record = Mapping[Any, Any]
 IMPOSSIBLE = "cannot be significant at this size"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from merbench.analysis.findings import Findings
 from merbench.analysis.published import PublishedTable
-from merbench.report.numbers import percent
+from merbench.report.page.numbers import percent
 from merbench.results.conditions import CLEAN, columns_of
 from merbench.results.summary import MEAN
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from merbench.analysis.findings import Findings
-from merbench.report.cells import Cell, Column, TableView, columns_to_rows, ranked
-from merbench.report.numbers import bracket, join, percent
+from merbench.report.page.cells import Cell, Column, TableView, columns_to_rows, ranked
+from merbench.report.page.numbers import bracket, join, percent
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
 from merbench.results.summary import MEAN, POOLED, Summary
 

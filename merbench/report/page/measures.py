@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from merbench.analysis.findings import Findings
-from merbench.report.cells import Cell, Column, TableView, columns_to_rows, ranked
-from merbench.report.numbers import bracket, decimal, percent, severity
+from merbench.report.page.cells import Cell, Column, TableView, columns_to_rows, ranked
+from merbench.report.page.numbers import bracket, decimal, percent, severity
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
 
 WHOLE_GRID = "whole grid"

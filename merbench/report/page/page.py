@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from merbench.analysis.findings import Findings
-from merbench.report.numbers import MINUS
-from merbench.report.run_view import RunView, run_view
-from merbench.report.side_by_side import side_by_side
+from merbench.report.page.numbers import MINUS
+from merbench.report.page.run_view import RunView, run_view
+from merbench.report.page.side_by_side import side_by_side
 
 # Runs before anything is drawn: controls appear only where they work.
 NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")  # a hyphen that stands for a minus
@@ -86,7 +86,7 @@ def _title(views: Sequence[RunView]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("merbench", "report/templates"),
+        loader=PackageLoader("merbench", "report/page/templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -100,7 +100,7 @@ def _environment() -> Environment:
 
 @cache
 def _assets() -> Assets:
-    here = files("merbench.report")
+    here = files("merbench.report.page")
 
     def read(*path: str) -> str:
         return here.joinpath(*path).read_text(encoding="utf-8").strip()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from merbench.analysis.findings import Findings
-from merbench.report.heat import STEPS
-from merbench.report.numbers import count, decimal, duration, mebibytes, percent
+from merbench.report.page.heat import STEPS
+from merbench.report.page.numbers import count, decimal, duration, mebibytes, percent
 
 GROUPS = {
     "complete": "complete data",
