@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiprocessing import parent_process
 from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed
@@ -39,7 +40,9 @@ def write_figures(findings: Findings, directory: Path, jobs: int | None = None) 
     """
     directory.mkdir(parents=True, exist_ok=True)
     sheets = sheets_of(findings)
-    jobs = min(4, cpu_count()) if jobs is None else jobs
+    if jobs is None:
+        # A process of someone's pool does not start a pool of its own.
+        jobs = 1 if parent_process() else min(4, cpu_count())
     if jobs == 1 or len(sheets) < ALONE:
         written = [write_sheet(sheet, directory) for sheet in sheets]
     else:
