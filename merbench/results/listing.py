@@ -104,9 +104,7 @@ class Listing:
         seconds, behind = (any(getattr(e, n) for e in entries) for n in ("second", "behind"))
         signs = [f"{best}: best"] * (seconds or behind) + [f"{second}: second"] * seconds
         if behind:
-            signs.append(
-                f"{MARK}: differs from the best, p < .05 corrected for all pairs of methods"
-            )
+            signs.append(f"{MARK}: differs from the best, p < .05, corrected for all pairs")
         parts = [self.caption]
         if signs:
             said = "; ".join(signs)

@@ -53,6 +53,7 @@ def test_tables_have_the_columns_the_interface_promises(tiny_run):
         *KEYS,
         "utterance",
         "speaker",
+        "dialogue",
         "label",
         "prediction",
         *classes,

@@ -157,7 +157,7 @@ def test_a_difference_beyond_chance_is_marked_and_explained():
     text = to_latex(marked)
     assert r"z & 50.0\textsuperscript{*} & 30.0 &" in text
     assert text.count("textsuperscript") == 1
-    caption = "*: differs from the best, p {} .05 after Holm's correction"
+    caption = "*: differs from the best, p {} .05, corrected for all pairs"
     assert caption.format(r"\textless{}") in text
     assert r"| z | 50.0\*<br>" in to_markdown(marked)
     assert "differs" not in to_latex(with_intervals(THREE, p_best=NAN))
