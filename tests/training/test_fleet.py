@@ -196,7 +196,13 @@ def on(device: torch.device, member: Member) -> Member:
     return replace(member, data=one, teacher=member.teacher and member.teacher.to(device))
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+ON_GPU = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"),
+]
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_GPU)])
 @pytest.mark.parametrize("method", ["mmin", "nmer"])
 def test_a_fleet_is_what_it_was_whenever_it_trains_and_on_any_device(world, method, device) -> None:
     where = torch.device(device)
