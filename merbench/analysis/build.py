@@ -141,9 +141,9 @@ def _confusions(tally: Tally) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     places = {c.pattern: k for k, c in enumerate(header.conditions) if c.is_clean}
     classes = len(header.classes)
     shares = np.full((len(header.methods), len(places), classes, classes), np.nan)
-    for index in range(len(header.methods)):
-        usable = tally.done[index].all(axis=-1)
-        counts = tally.confusion.counts[index][usable].sum(axis=(0, 1))[[*places.values()]]
+    for index, method in enumerate(header.methods):
+        usable = list(tally.whole_seeds(method))
+        counts = tally.confusion.counts[index, usable].sum(axis=(0, 1))[[*places.values()]]
         totals = counts.sum(axis=-1, keepdims=True)
         np.divide(counts, totals, out=shares[index], where=totals > 0)
     return tuple(places), shares

@@ -18,9 +18,9 @@ from merbench.statistics.corrections import benjamini_hochberg, holm
 from merbench.statistics.fold_tests import corrected_t, sign_flip, signed_rank
 from merbench.statistics.interval import smallest_detectable
 from merbench.statistics.mcnemar import mcnemar
+from merbench.statistics.outcome import ALPHA
 
 ROPE = 0.01
-ALPHA = 0.05
 HEADLINE_METHOD = "nmer"
 Pair = tuple[str, str]
 
@@ -69,7 +69,6 @@ def contrast_table(
             # large there.
             level = ALPHA / len(rows)
             frame["detectable"] = smallest_detectable(frame.pop("se"), frame["df"], alpha=level)
-            smallest = frame[["sign_flip_smallest", "wilcoxon_smallest"]].max()
             smallest = frame[["sign_flip_smallest", "wilcoxon_smallest"]].max()
             frame["note"] = _note(*map(float, smallest))
             frame.insert([*frame].index("p") + 1, "p_holm", holm(frame["p"].to_numpy()))

@@ -159,11 +159,11 @@ def gather_evidence(
     estimates: dict[str, dict[str, Estimate]] = {metric.name: {} for metric in chosen}
     seeds: dict[str, tuple[int, ...]] = {}
     for index, label in enumerate(tally.header.methods):
-        usable = np.flatnonzero(tally.done[index].all(axis=-1))
-        if not len(usable):
+        usable = tally.whole_seeds(label)
+        if not usable:
             continue
-        seeds[label] = tuple(usable.tolist())
-        counts = matrices.sum_counts(tally.counts[index][usable])
+        seeds[label] = usable
+        counts = matrices.sum_counts(tally.counts[index, list(usable)])
         for name, found in compact_estimate(counts, sampling, chosen).items():
             estimates[name][label] = found
     clusters = len(tally.units.clusters) if tally.units.kind else 0

@@ -53,7 +53,7 @@ def calibration_table(directory: Path, tally: Tally) -> pd.DataFrame:
 
 def _nll(losses: pd.DataFrame, tally: Tally, method: str, group: str) -> float:
     header = tally.header
-    seeds = [header.seeds[s] for s in _usable(tally, method)]
+    seeds = [header.seeds[s] for s in tally.whole_seeds(method)]
     mine = losses[
         (losses["method"] == method)
         & losses["seed"].isin(seeds)
@@ -68,14 +68,9 @@ def _nll(losses: pd.DataFrame, tally: Tally, method: str, group: str) -> float:
 def _bins(tally: Tally) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
     """Yield method, group, (seed, condition, bin, 3) of the seeds that have every fold."""
     for index, method in enumerate(tally.header.methods):
-        usable = tally.reliability[index, _usable(tally, method)]
+        usable = tally.reliability[index, list(tally.whole_seeds(method))]
         for group, conditions in _groups(tally.header).items():
             yield method, group, usable[:, conditions]
-
-
-def _usable(tally: Tally, method: str) -> list[int]:
-    done = tally.done[tally.header.methods.index(method)].all(axis=-1)
-    return [int(seed) for seed in np.flatnonzero(done)]
 
 
 def _groups(header: TableHeader) -> dict[str, list[int]]:

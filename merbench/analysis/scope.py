@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from merbench.analysis.contrasts import ALPHA
 from merbench.analysis.evidence import Evidence
 from merbench.analysis.findings import Inference, Scope
 from merbench.results.tally import Tally
+from merbench.statistics.outcome import ALPHA
 
 SEEDS_FOR_CLAIMS = 3
 

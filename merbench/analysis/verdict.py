@@ -9,13 +9,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from merbench.analysis.contrasts import ALPHA, HEADLINE_METHOD, headline_of
+from merbench.analysis.contrasts import HEADLINE_METHOD, headline_of
 from merbench.analysis.evidence import Evidence, linear
 from merbench.analysis.findings import Inference, Statement
 from merbench.results.header import TableHeader
 from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 from merbench.statistics.corrections import holm
 from merbench.statistics.interval import Intervals
+from merbench.statistics.outcome import ALPHA
 
 LARGEST = 0.5  # no two methods of the field differ by half
 _COLUMNS = {COMPLETE: "complete pattern", PARTIAL_MEAN: PARTIAL_MEAN, GRID_MEAN: GRID_MEAN}

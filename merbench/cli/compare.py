@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from merbench.analysis.comparison import Comparison, compare_methods, compare_runs
-from merbench.analysis.contrasts import ALPHA
 from merbench.analysis.summary_json import comparison_to_json
 from merbench.errors import ConfigError
 from merbench.results.metrics import confusion_metric
+from merbench.statistics.outcome import ALPHA
 
 _UNLIMITED = 10_000
 

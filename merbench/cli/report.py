@@ -20,7 +20,7 @@ RUNS = Path("runs")
 def report(runs: tuple[Path, ...], out: Path | None, partial: bool) -> None:
     """Write an HTML report, plots and tables of a run (default: the latest under runs/).
 
-    Several runs come one after the other on one page, which needs --out.
+    Several runs come side by side on one page, then each in full; that needs --out.
     """
     chosen = runs or (latest_run(RUNS),)
     if len(chosen) > 1 and out is None:

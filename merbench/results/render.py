@@ -24,9 +24,9 @@ from merbench.results.listing import (
     ranked,
 )
 from merbench.results.summary import MEAN, Summary
+from merbench.statistics.outcome import ALPHA
 
 BY_FOLD = "mean by fold"
-SIGNIFICANT = 0.05
 DIGITS = 1
 
 __all__ = ["latex_escape", "listing_of", "to_csv", "to_latex", "to_markdown", "to_rich"]
@@ -65,7 +65,7 @@ def _column(summary: Summary, name: str) -> list[Entry]:
     return [
         replace(
             entry,
-            behind=p[index] < SIGNIFICANT and not entry.best,
+            behind=p[index] < ALPHA and not entry.best,
             interval=interval_text(100 * value[index], 100 * low[index], 100 * high[index], DIGITS),
         )
         for index, entry in enumerate(entries)

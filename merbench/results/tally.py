@@ -82,6 +82,11 @@ class Tally:
     reference: int
     hits: dict[CellKey, NDArray[np.bool_]]
 
+    def whole_seeds(self, method: str) -> tuple[int, ...]:
+        """Return the positions of the seeds for which a method has every fold."""
+        done = self.done[self.header.methods.index(method)].all(axis=-1)
+        return tuple(np.flatnonzero(done).tolist())
+
     @cached_property
     def confusion(self) -> Confusion:
         """The counts by fold."""

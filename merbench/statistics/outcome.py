@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ALPHA = 0.05  # what is called significant, everywhere
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -11,9 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from merbench.report.figures.paper import Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
+from merbench.statistics.outcome import ALPHA
 
 MINUS = "\N{MINUS SIGN}"
-SIGNIFICANT = 0.05
 
 
 def forest(
@@ -66,7 +66,7 @@ def forest(
         difference, low, high = (100 * row_[name] for name in ("difference", "low", "high"))
         if math.isfinite(low) and math.isfinite(high):
             axes.plot([low, high], [place] * 2, color=INK, linewidth=1.3, solid_capstyle="butt")
-        sure = row_["p_holm"] < SIGNIFICANT
+        sure = row_["p_holm"] < ALPHA
         axes.plot([difference], [place], "o", color=INK, markersize=4.6,
                   markerfacecolor=INK if sure else "#ffffff")  # fmt: skip
     axes.set_yticks(range(len(names)), names, fontsize=NORMAL)

@@ -9,7 +9,8 @@ from typing import Any
 
 from merbench.analysis.findings import Findings
 from merbench.report.page.numbers import bracket, p_value, percent, points
-from merbench.report.page.pattern_tables import ALPHA, noise_title
+from merbench.report.page.pattern_tables import noise_title
+from merbench.statistics.outcome import ALPHA
 
 Record = Mapping[Any, Any]
 IMPOSSIBLE = "cannot be significant at this size"

@@ -13,8 +13,8 @@ from merbench.report.page.cells import Cell, Column, TableView, columns_to_rows,
 from merbench.report.page.numbers import bracket, join, percent
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
 from merbench.results.summary import MEAN, POOLED, Summary
+from merbench.statistics.outcome import ALPHA
 
-ALPHA = 0.05
 BY_FOLD = Column("mean by fold", "± sd over folds")
 NOTES = {
     MEAN: "of the partial patterns",
