@@ -1,0 +1,102 @@
+"""Faults as a bad commit would bring them: one edit in a copy of the package, run from there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import merbench
+
+CALL = "import sys; from merbench.cli import main; main(sys.argv[1:])"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One edit of one file.
+
+    Attributes:
+        name: what was done.
+        file: in the package.
+        before: a piece of its text, there once.
+        after: what replaces it.
+    """
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+FAULTS = (
+    Fault(
+        "dropout left on at test",
+        "methods/parts/draws.py",
+        "if not training or p == 0:",
+        "if p == 0:",
+    ),
+    Fault(
+        "a fifth of one class's training labels swapped",
+        "execution/prepare.py",
+        "        make_part(corpus, normaliser, fold.train, device, shown),\n",
+        "        _swapped(make_part(corpus, normaliser, fold.train, device, shown)),\n",
+    ),
+    Fault(
+        "noise applied twice",
+        "evaluation/evaluator.py",
+        "return clean.with_values(damage.apply(clean, seen.point))",
+        "once = clean.with_values(damage.apply(clean, seen.point))\n"
+        "        return clean.with_values(damage.apply(once, seen.point))",
+    ),
+    Fault(
+        "audio encoder frozen at init",
+        "training/loop.py",
+        "trained = [p for p in network.parameters() if p.requires_grad]",
+        "trained = [p for n, p in network.named_parameters() if '.audio.' not in n]",
+    ),
+    Fault(
+        "normalisation left out",
+        "corpus/normalise.py",
+        "scaled = (kept - self.mean) / self.sd",
+        "scaled = kept",
+    ),
+)
+# The second fault calls this.
+SWAPPED = '''
+
+def _swapped(part):
+    labels = part.labels.clone()
+    first = (labels == 0).nonzero().squeeze(1)
+    labels[first[::5]] = 1
+    return Part(part.positions, labels, part.features, part.available)
+'''
+
+
+def plant(fault: Fault | None, target: Path) -> Path:
+    """Copy the package to a folder and bring a fault into it."""
+    source = Path(merbench.__file__).parent
+    shutil.copytree(source, target / "merbench", ignore=shutil.ignore_patterns("__pycache__"))
+    if fault is not None:
+        path = target / "merbench" / fault.file
+        text = path.read_text("utf-8")
+        assert text.count(fault.before) == 1, f"{fault.name}: its place is gone"
+        more = SWAPPED if "_swapped" in fault.after else ""
+        path.write_text(text.replace(fault.before, fault.after) + more, "utf-8")
+    return target
+
+
+def call(package: Path | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call the command line of a copy of the package, or of our own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if package is not None:
+        environment["PYTHONPATH"] = str(package)
+    return subprocess.run(
+        [sys.executable, "-c", CALL, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
