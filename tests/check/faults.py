@@ -94,7 +94,7 @@ def call(package: Path | None, *arguments: str) -> subprocess.CompletedProcess[s
     if package is not None:
         environment["PYTHONPATH"] = str(package)
     return subprocess.run(
-        [sys.executable, "-c", CALL, *arguments],
+        [sys.executable, "-P", "-c", CALL, *arguments],
         env=environment,
         capture_output=True,
         text=True,
