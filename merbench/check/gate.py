@@ -14,7 +14,7 @@ from merbench.check.effects import difference, effects, null_effects
 from merbench.check.reference import Reference
 from merbench.check.tolerances import Tolerances
 from merbench.check.verdicts import Checked, Rule, Verdict, worst_first
-from merbench.errors import IncompleteError, NotComparableError
+from merbench.errors import ConfigError, IncompleteError, NotComparableError, did_you_mean
 from merbench.results.metrics import ConfusionMetric, confusion_metric
 from merbench.statistics.exchange import (
     Exchanged,
@@ -73,7 +73,7 @@ def check(
     Raises:
         NotComparableError: the protocols differ, naming how; the draws alone may.
         IncompleteError: the run lacks a method or seeds of the reference.
-        ConfigError: a tolerance names what neither has.
+        ConfigError: a tolerance or `methods` names what neither has.
     """
     gate = gate or GateConfig()
     paired = _need_comparable(run, reference, names)
@@ -144,7 +144,14 @@ def _methods(
     run: Reference, reference: Reference, wanted: Sequence[str], names: tuple[str, str]
 ) -> list[str]:
     ours, theirs = run.header.methods, reference.header.methods
-    chosen = list(wanted) or list(dict.fromkeys((*theirs, *ours)))
+    known = tuple(dict.fromkeys((*theirs, *ours)))
+    for method in wanted:
+        if method not in known:
+            raise ConfigError(
+                f"{names[0]} and {names[1]} have no method {method!r}; "
+                f"{did_you_mean(method, known)}"
+            )
+    chosen = list(wanted) or list(known)
     lacking = [method for method in chosen if method not in ours]
     if lacking:
         raise IncompleteError(

@@ -26,6 +26,8 @@ DRAWS = 10_000  # of signs, where there are more than that
 POWER = 0.8
 _TIE = 1e-9  # statistics nearer than that are equal but for rounding
 _AT_ONCE = 2_000  # draws whose statistics are in memory
+_KNOTS = 2_001
+_HIGHEST = 8.0  # normal quantile; p = 6e-16
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,13 @@ def exchange(
         Bounds and p agree: 0 lies outside the bounds where p <= alpha. Bounds are infinite where
         the data are too few for any. A rule without any effect has the value 0, bounds 0, and p 1.
     """
-    value = effects.sum(axis=0)
+    value, blocks = effects.sum(axis=0), there.sum(axis=0)
     root = np.sqrt((effects**2).sum(axis=0))
-    statistic = _ratio(value, root)
-    largest = _largest(effects, root, signs_of(len(effects), draws))
-    place = len(largest) - np.searchsorted(largest, np.abs(statistic) - _TIE)
-    half = _half_width(value, root, there.sum(axis=0), _critical(largest, alpha))
+    scale = _Scale(blocks)
+    largest = _largest(effects, root, scale, signs_of(len(effects), draws))
+    statistic = scale.of(_ratio(np.abs(value), root))
+    place = len(largest) - np.searchsorted(largest, statistic - _TIE)
+    half = _half_width(value, root, blocks, scale.back(_critical(largest, alpha)))
     return Exchanged(value, value - half, value + half, place / len(largest))
 
 
@@ -113,21 +116,60 @@ def smallest_detectable_drop(
         (K,): (critical t + t of power) x standard error, the usual close approximation; infinite
         where no drop could be flagged.
     """
-    root = np.sqrt((null_effects**2).sum(axis=0))
-    largest = _largest(null_effects, root, signs_of(len(null_effects), draws))
-    blocks = there.sum(axis=0)
-    t = _as_t(_critical(largest, alpha), blocks)
-    size: Floats = (t + stats.t.ppf(power, np.maximum(blocks - 1, 1))) * root
-    return size
+    root, blocks = np.sqrt((null_effects**2).sum(axis=0)), there.sum(axis=0)
+    scale = _Scale(blocks)
+    largest = _largest(null_effects, root, scale, signs_of(len(null_effects), draws))
+    t = _as_t(scale.back(_critical(largest, alpha)), blocks)
+    known = np.where(np.isinf(t), 0, t) + stats.t.ppf(power, np.maximum(blocks - 1, 1))
+    return np.where(np.isinf(t), np.inf, known * root)
 
 
-def _largest(effects: Floats, root: Floats, signs: Floats) -> Floats:
+class _Scale:
+    """Puts statistics of rules with fewer blocks on one scale with the others.
+
+    A statistic ends at the root of its number of blocks, so that the largest would be that of the
+    rules with most blocks. Where numbers differ, statistics become the normal quantiles of their t;
+    any rising function would do for the error rate.
+    """
+
+    def __init__(self, blocks: NDArray[np.integer]) -> None:
+        self._blocks = blocks
+        self._knots: dict[int, tuple[Floats, Floats]] = {}
+        numbers = np.unique(blocks)
+        if len(numbers) < 2:
+            return
+        for number in numbers.tolist():
+            ends = np.sqrt(number) * np.linspace(0, 1, _KNOTS)
+            with np.errstate(divide="ignore"):
+                t = ends * np.sqrt(max(number - 1, 0) / np.maximum(number - ends**2, 0))
+            z = stats.norm.isf(stats.t.sf(np.nan_to_num(t, nan=0.0), max(number - 1, 1)))
+            self._knots[number] = (ends, np.minimum(z, _HIGHEST))
+
+    def of(self, statistics: Floats) -> Floats:
+        """Return (..., K) statistics on the common scale."""
+        if not self._knots:
+            return statistics
+        found = np.empty_like(statistics)
+        for number, (ends, z) in self._knots.items():
+            mine = statistics[..., self._blocks == number]
+            found[..., self._blocks == number] = np.sign(mine) * np.interp(np.abs(mine), ends, z)
+        return found
+
+    def back(self, value: float) -> Floats:
+        """Return the (K,) statistics that have a value on the common scale."""
+        found = np.full(len(self._blocks), value)
+        for number, (ends, z) in self._knots.items():
+            found[self._blocks == number] = np.interp(value, z, ends)
+        return found
+
+
+def _largest(effects: Floats, root: Floats, scale: _Scale, signs: Floats) -> Floats:
     """Return the largest statistic over the rules under each exchange, ascending."""
     scaled = _ratio(effects, root)
     if not scaled.shape[1]:
         return np.zeros(len(signs))
     parts = [
-        (signs[start : start + _AT_ONCE] @ scaled).max(axis=1)
+        scale.of(signs[start : start + _AT_ONCE] @ scaled).max(axis=1)
         for start in range(0, len(signs), _AT_ONCE)
     ]
     return np.sort(np.concatenate(parts))
@@ -140,7 +182,7 @@ def _critical(largest: Floats, alpha: float) -> float:
 
 
 def _half_width(
-    value: Floats, root: Floats, blocks: NDArray[np.integer], critical: float
+    value: Floats, root: Floats, blocks: NDArray[np.integer], critical: Floats
 ) -> Floats:
     """Return half the width of intervals that leave 0 out where the statistic is critical.
 
@@ -154,7 +196,7 @@ def _half_width(
     return np.where((root > 0) & (critical**2 >= blocks - _TIE), np.inf, half)
 
 
-def _as_t(critical: float, blocks: NDArray[np.integer]) -> Floats:
+def _as_t(critical: Floats, blocks: NDArray[np.integer]) -> Floats:
     beyond = blocks - critical**2 <= _TIE
     room = np.where(beyond, 1.0, blocks - critical**2)
     t: Floats = np.where(beyond, np.inf, critical * np.sqrt((blocks - 1) / room))

@@ -65,14 +65,14 @@ FAULTS = (
     ),
 )
 # The second fault calls this.
-SWAPPED = '''
+SWAPPED = """
 
 def _swapped(part):
     labels = part.labels.clone()
     first = (labels == 0).nonzero().squeeze(1)
     labels[first[::5]] = 1
     return Part(part.positions, labels, part.features, part.available)
-'''
+"""
 
 
 def plant(fault: Fault | None, target: Path) -> Path:
