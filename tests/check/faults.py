@@ -23,56 +23,69 @@ class Fault:
         file: in the package.
         before: a piece of its text, there once.
         after: what replaces it.
+        more: goes to the end of the file.
     """
 
     name: str
     file: str
     before: str
     after: str
+    more: str = ""
 
 
-FAULTS = (
-    Fault(
-        "dropout left on at test",
-        "methods/parts/draws.py",
-        "if not training or p == 0:",
-        "if p == 0:",
-    ),
-    Fault(
-        "a fifth of one class's training labels swapped",
-        "execution/prepare.py",
-        "        make_part(corpus, normaliser, fold.train, device, shown),\n",
-        "        _swapped(make_part(corpus, normaliser, fold.train, device, shown)),\n",
-    ),
-    Fault(
-        "noise applied twice",
-        "evaluation/evaluator.py",
-        "return clean.with_values(damage.apply(clean, seen.point))",
-        "once = clean.with_values(damage.apply(clean, seen.point))\n"
-        "        return clean.with_values(damage.apply(once, seen.point))",
-    ),
-    Fault(
-        "audio encoder frozen at init",
-        "training/loop.py",
-        "trained = [p for p in network.parameters() if p.requires_grad]",
-        "trained = [p for n, p in network.named_parameters() if '.audio.' not in n]",
-    ),
-    Fault(
-        "normalisation left out",
-        "corpus/normalise.py",
-        "scaled = (kept - self.mean) / self.sd",
-        "scaled = kept",
-    ),
+DROPOUT = Fault(
+    "dropout left on at test",
+    "methods/parts/draws.py",
+    "    if not training or p == 0:\n        return x\n",
+    "    if p == 0:\n        return x\n    if not training:\n        return x * _kept(x, p)\n",
+    """
+
+def _kept(x, p):
+    generator = torch.Generator(x.device).manual_seed(0)
+    return (torch.rand(x.shape[-1], generator=generator) >= p) / (1 - p)
+""",
 )
-# The second fault calls this.
-SWAPPED = """
+LABELS = Fault(
+    "a fifth of one class's training labels swapped",
+    "execution/prepare.py",
+    "        make_part(corpus, normaliser, fold.train, device, shown),\n",
+    "        _swapped(make_part(corpus, normaliser, fold.train, device, shown)),\n",
+    """
 
 def _swapped(part):
     labels = part.labels.clone()
     first = (labels == 0).nonzero().squeeze(1)
     labels[first[::5]] = 1
     return Part(part.positions, labels, part.features, part.available)
-"""
+""",
+)
+NOISE = Fault(
+    "noise applied twice",
+    "evaluation/evaluator.py",
+    "return clean.with_values(damage.apply(clean, seen.point))",
+    "once = clean.with_values(damage.apply(clean, seen.point))\n"
+    "        return clean.with_values(damage.apply(once, seen.point))",
+)
+FROZEN = Fault(
+    "audio encoder frozen at init",
+    "training/loop.py",
+    "trained = [p for p in network.parameters() if p.requires_grad]",
+    "trained = [p for n, p in network.named_parameters() if '.audio.' not in n]",
+)
+NORMALISATION = Fault(
+    "normalisation left out",
+    "corpus/normalise.py",
+    "scaled = (kept - self.mean) / self.sd",
+    "scaled = kept",
+)
+FAULTS = (DROPOUT, LABELS, NOISE, FROZEN, NORMALISATION)
+# Dropout that draws its mask anew makes logits depend on the batch: the run itself refuses that.
+CARELESS_DROPOUT = Fault(
+    "dropout left on at test, drawn anew",
+    "methods/parts/draws.py",
+    "if not training or p == 0:",
+    "if p == 0:",
+)
 
 
 def plant(fault: Fault | None, target: Path) -> Path:
@@ -83,18 +96,17 @@ def plant(fault: Fault | None, target: Path) -> Path:
         path = target / "merbench" / fault.file
         text = path.read_text("utf-8")
         assert text.count(fault.before) == 1, f"{fault.name}: its place is gone"
-        more = SWAPPED if "_swapped" in fault.after else ""
-        path.write_text(text.replace(fault.before, fault.after) + more, "utf-8")
+        path.write_text(text.replace(fault.before, fault.after) + fault.more, "utf-8")
     return target
 
 
-def call(package: Path | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call(package: Path | None, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Call the command line of a copy of the package, or of our own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if package is not None:
         environment["PYTHONPATH"] = str(package)
     return subprocess.run(
-        [sys.executable, "-P", "-c", CALL, *arguments],
+        [sys.executable, "-P", "-c", CALL, *map(str, arguments)],
         env=environment,
         capture_output=True,
         text=True,
