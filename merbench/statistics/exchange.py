@@ -91,8 +91,11 @@ def exchange(
     largest = _largest(effects, root, scale, signs_of(len(effects), draws))
     statistic = scale.of(_ratio(np.abs(value), root))
     place = len(largest) - np.searchsorted(largest, statistic - _TIE)
+    p = place / len(largest)
     half = _half_width(value, root, blocks, scale.back(_critical(largest, alpha)))
-    return Exchanged(value, value - half, value + half, place / len(largest))
+    # A statistic that is the critical one itself must not fall outside by rounding.
+    half = np.where(p > alpha, np.maximum(half, np.abs(value)), half)
+    return Exchanged(value, value - half, value + half, p)
 
 
 def smallest_detectable_drop(
