@@ -116,9 +116,10 @@ class Checked:
             return f"NOT COMPARABLE: the reference has no {names}."
         if self.identical:
             return f"PASSED: every prediction count is the reference's ({number} rules)."
-        suspects = self.with_verdict("suspect")
-        more = f"; {_share(len(suspects), number)} suspect, first: {sentence(suspects[0])}"
-        return f"PASSED: no drop is shown in {number} rules{more if suspects else ''}."
+        suspects, more = self.with_verdict("suspect"), ""
+        if suspects:
+            more = f"; {_share(len(suspects), number)} suspect, first: {sentence(suspects[0])}"
+        return f"PASSED: no drop beyond tolerance is shown in {number} rules{more}."
 
 
 def worst_first(rules: Sequence[Rule]) -> tuple[Rule, ...]:
