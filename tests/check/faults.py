@@ -1,4 +1,7 @@
-"""Faults as a bad commit would bring them: one edit in a copy of the package, run from there."""
+"""Faults as a bad commit would bring them: one edit in a copy of the package, run from there.
+
+`python -m tests.check.faults` runs the `gate` suite with each, and prints what the gate says.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import merbench
 
@@ -112,3 +117,24 @@ def call(package: Path | None, *arguments: object) -> subprocess.CompletedProces
         text=True,
         check=False,
     )
+
+
+def table(folder: Path, suite: str = "gate") -> Iterator[str]:
+    """Run a suite with each fault, and give the lines of a table of what the gate said."""
+    before, reference = folder / "before", folder / "before.json"
+    call(None, "run", suite, "--quiet", "--out", before).check_returncode()
+    call(None, "check", before, "--save-reference", reference).check_returncode()
+    yield "| fault | exit code | first line |\n|---|---:|---|"
+    for fault in FAULTS:
+        place = folder / fault.name.replace(" ", "_")
+        package, run = plant(fault, place / "package"), place / "run"
+        call(package, "run", suite, "--quiet", "--out", run).check_returncode()
+        said = call(None, "check", run, "--reference", reference)
+        yield f"| {fault.name} | {said.returncode} | {said.stdout.splitlines()[0]} |"
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as scratch:
+        for line in table(Path(scratch)):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
