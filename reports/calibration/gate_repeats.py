@@ -1,6 +1,8 @@
 """How often the gate fails a run of the same code with other seeds.
 
-`merbench run gate --seeds 100,101,...,162 --out RUN && python reports/calibration/gate_repeats.py RUN`
+    merbench run gate --seeds $(seq -s, 100 162) --out runs/repeats
+    python reports/calibration/gate_repeats.py runs/repeats > reports/calibration/gate_repeats.txt
+
 trains 63 seeds; each three are a run, held against the three before.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from merbench.check.gate import check
@@ -28,7 +31,7 @@ def main(directory: Path) -> None:
     starts = range(0, len(whole.header.seeds) - SEEDS + 1, SEEDS)
     runs = [of_seeds(whole, range(k, k + SEEDS)) for k in starts]
     alarms = 0
-    for before, after in zip(runs[:-1], runs[1:], strict=True):
+    for before, after in pairwise(runs):
         found = check(after, before)
         alarms += found.exit_code() == 1
         names = [",".join(map(str, r.header.seeds)) for r in (after, before)]
