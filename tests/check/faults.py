@@ -75,7 +75,7 @@ FROZEN = Fault(
     "audio encoder frozen at init",
     "training/loop.py",
     "trained = [p for p in network.parameters() if p.requires_grad]",
-    "trained = [p for n, p in network.named_parameters() if '.audio.' not in n]",
+    "trained = [p for n, p in network.named_parameters() if '.of_audio.' not in n]",
 )
 NORMALISATION = Fault(
     "normalisation left out",
