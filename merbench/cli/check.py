@@ -41,6 +41,7 @@ _MOST = 20  # rows without --all
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
 @click.option("--github", is_flag=True, help="Annotate a GitHub workflow, and write its summary.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page.")
 def check(
     run: Path,
     reference: Path | None,
@@ -48,6 +49,7 @@ def check(
     tolerances: Path | None,
     methods: str | None,
     junit: Path | None,
+    html: Path | None,
     *,
     strict: bool,
     every: bool,
@@ -79,6 +81,10 @@ def check(
     )
     if junit is not None:
         _write(junit, gate_junit(found, strict))
+    if html is not None:
+        from merbench.check.page import gate_page  # noqa: PLC0415  # drawing takes long to import
+
+        _write(html, gate_page(found, current, before, strict).encode())
     if as_json:
         outcome = {"headline": found.headline(strict), "exit_code": found.exit_code(strict)}
         click.echo(plain_json({**outcome, "strict": strict, "checked": found}), nl=False)
