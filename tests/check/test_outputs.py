@@ -112,10 +112,7 @@ def pair(folder, name):
 
 
 def test_json_holds_every_rule_and_the_exit_code(merbench, folder):
-    before, after = (
-        run(folder, "b"),
-        run(folder, "a", draw=1, skills={"zero_fill": 0.6, "nmer": 0.3}),
-    )
+    before, after = pair(folder, "json")
     said = merbench("check", after, "--reference", before, "--json")
     found = json.loads(said.out)
     assert said.code == found["exit_code"] == 1
@@ -129,10 +126,7 @@ def test_json_holds_every_rule_and_the_exit_code(merbench, folder):
 
 
 def test_files_are_written_and_a_job_summary_is_added_to(merbench, folder, monkeypatch, tmp_path):
-    before, after = (
-        run(folder, "b2"),
-        run(folder, "a2", draw=1, skills={"zero_fill": 0.3, "nmer": 0.5}),
-    )
+    before, after = pair(folder, "files")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     (tmp_path / "summary.md").write_text("before\n")
     junit = tmp_path / "deep" / "junit.xml"
@@ -144,10 +138,7 @@ def test_files_are_written_and_a_job_summary_is_added_to(merbench, folder, monke
 
 
 def test_piped_output_keeps_every_column(merbench, folder):
-    before, after = (
-        run(folder, "b3"),
-        run(folder, "a3", draw=1, skills={"zero_fill": 0.3, "nmer": 0.5}),
-    )
+    before, after = pair(folder, "piped")
     lines = merbench("check", after, "--reference", before).out.splitlines()
     assert lines[1].split() == [
         "verdict", "method", "metric", "conditions", "before", "after", "change", "interval",

@@ -76,7 +76,7 @@ def waterfall(bars: Sequence[Bar]) -> Figure:
     if wide.any():
         axes.vlines(places[wide], low[wide], high[wide], color=INK, linewidth=0.5, alpha=0.55)
     edges = np.append(places - 0.5, len(ordered) + 0.5)
-    floors = [-bar.tolerance for bar in ordered]
+    floors = [max(-bar.tolerance, -reach) for bar in ordered]
     axes.step(edges, [*floors, floors[-1]], where="post", color=INK, linewidth=0.7,
               linestyle=(0, (4, 2)), alpha=0.7)  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7)
