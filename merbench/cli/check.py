@@ -11,18 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from merbench.analysis.build import metrics_of
-from merbench.analysis.facts import read_record
 from merbench.analysis.summary_json import plain_json
+from merbench.check.api import check_run
 from merbench.check.cases import gate_junit
-from merbench.check.gate import check as check_run
 from merbench.check.github import job_summary, workflow_commands
-from merbench.check.reference import gate_of_run, reference_of_run
-from merbench.check.reference_file import load_reference, save_reference
+from merbench.check.reference import reference_of_run
+from merbench.check.reference_file import save_reference
 from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
 from merbench.check.verdicts import Checked
 from merbench.errors import ConfigError
-from merbench.suite.gate import read_gate
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 _UNLIMITED = 10_000
@@ -70,15 +67,8 @@ def check(
         return 0
     if reference is None or save is not None:
         raise ConfigError("expected either --reference FILE or --save-reference FILE")
-    current, before = reference_of_run(run), load_reference(reference)
-    found = check_run(
-        current,
-        before,
-        metrics_of(read_record(run)),
-        read_gate(tolerances) if tolerances else gate_of_run(run),
-        methods=[name.strip() for name in (methods or "").split(",") if name.strip()],
-        names=(str(run), str(reference)),
-    )
+    labels = [name.strip() for name in (methods or "").split(",") if name.strip()]
+    found, current, before = check_run(run, reference, tolerances, labels)
     if junit is not None:
         _write(junit, gate_junit(found, strict))
     if html is not None:
