@@ -72,3 +72,22 @@ def null_effects(counts: Integers, metric: ConfusionMetric) -> Floats:
     deviations = swapped - swapped.mean(axis=1, keepdims=True)
     scaled: Floats = deviations * np.sqrt(2 / (seeds * (seeds - 1)))
     return scaled.transpose(1, 0, 2)
+
+
+def deviations(effects: Floats) -> Floats:
+    """Return effects as they would be if the two runs differed in nothing but what is random.
+
+    Where each run met corruptions of its own, these are a part of it that no run shows by itself.
+
+    Args:
+        effects: (M, K) what each block adds to the difference of each rule.
+
+    Returns:
+        (M, K) deviations from the mean, scaled so that the sum of their squares is the variance of
+        the difference; NaN with one block.
+    """
+    blocks = len(effects)
+    if blocks < 2:
+        return np.full_like(effects, np.nan)
+    scaled: Floats = (effects - effects.mean(axis=0)) * np.sqrt(blocks / (blocks - 1))
+    return scaled

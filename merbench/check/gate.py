@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from merbench.analysis.quantities import Matrices, quantities_of
 from merbench.analysis.threads import one_thread
-from merbench.check.effects import difference, effects, null_effects
+from merbench.check.effects import deviations, difference, effects, null_effects
 from merbench.check.reference import Reference
 from merbench.check.tolerances import Tolerances
 from merbench.check.verdicts import Checked, Rule, Verdict, worst_first
@@ -216,8 +216,10 @@ def _exchange(
     """Exchange the blocks of all rules together, and give each (method, metric) its part."""
     if not found:
         return
-    whole = exchange(*_table([v.effects for v in found], paired), alpha)
-    luck, there = _table([v.null for v in found], True)
+    table, there = _table([v.effects for v in found], paired)
+    whole = exchange(table, there, alpha)
+    # What the draws add is in no run by itself; only the two together show it.
+    luck, there = _table([v.null for v in found], True) if paired else (deviations(table), there)
     unknown = np.isnan(luck).any(axis=0)
     detectable = smallest_detectable_drop(np.nan_to_num(luck), there, alpha)
     detectable[unknown] = np.nan

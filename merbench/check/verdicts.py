@@ -32,7 +32,8 @@ class Rule:
         p: of "no difference", adjusted for all rules.
         tolerance: the largest drop that is tolerated.
         detectable: the smallest true drop that would be flagged four times in five, were all models
-            trained again; NaN where nothing tells, infinite where none would be.
+            trained again (and, unpaired, corruptions drawn again); NaN where nothing tells,
+            infinite where none would be.
         verdict: `regressed`: the drop is beyond the tolerance, and no luck; `suspect`: beyond it,
             but it may be luck; `improved`: a gain beyond the tolerance that is no luck; `not
             comparable`: no reference; `ok`: everything else.

@@ -36,7 +36,8 @@ class Exchanged:
 
     Attributes:
         value: (K,) difference of each rule, the sum of its blocks' effects.
-        low: (K,) lower bound; the chance that any lies above its true value is alpha.
+        low: (K,) lower bound; the chance that any lies above its true value is alpha, nearly where
+            there is a difference, more where all rules differ far beyond luck.
         high: (K,) upper bound, likewise below.
         p: (K,) adjusted p of "no difference" against one in the direction of `value`.
     """
@@ -143,7 +144,8 @@ class _Scale:
             return
         for number in numbers.tolist():
             ends = np.sqrt(number) * np.linspace(0, 1, _KNOTS)
-            with np.errstate(divide="ignore"):
+            # One block has no t: 0 / 0, and its statistic is 0 on the common scale.
+            with np.errstate(divide="ignore", invalid="ignore"):
                 t = ends * np.sqrt(max(number - 1, 0) / np.maximum(number - ends**2, 0))
             z = stats.norm.isf(stats.t.sf(np.nan_to_num(t, nan=0.0), max(number - 1, 1)))
             self._knots[number] = (ends, np.minimum(z, _HIGHEST))

@@ -56,15 +56,15 @@ def layouts(rng: np.random.Generator) -> tuple[Layout, ...]:
     """Return the layouts of the corpora that the suites use."""
     shares = np.array([0.30, 0.20, 0.20, 0.30])
     return (
-        _layout("one speaker a fold", rng, 5531, 10, 10, shares, spread=0.15),
-        _layout("sessions of two speakers", rng, 5531, 10, 5, shares, spread=0.15),
-        _layout("24 actors in 5 folds", rng, 1440, 24, 5, np.full(8, 1 / 8), spread=0.0),
-        _layout("31 dialogues in 5 folds", rng, 752, 31, 5, np.array([0.45, 0.55]), spread=0.6),
-        _layout("no groups, 5 folds", rng, 922, 5, 5, np.array([0.45, 0.55]), grouped=False),
+        layout("one speaker a fold", rng, 5531, 10, 10, shares, spread=0.15),
+        layout("sessions of two speakers", rng, 5531, 10, 5, shares, spread=0.15),
+        layout("24 actors in 5 folds", rng, 1440, 24, 5, np.full(8, 1 / 8), spread=0.0),
+        layout("31 dialogues in 5 folds", rng, 752, 31, 5, np.array([0.45, 0.55]), spread=0.6),
+        layout("no groups, 5 folds", rng, 922, 5, 5, np.array([0.45, 0.55]), grouped=False),
     )
 
 
-def _layout(
+def layout(
     name: str,
     rng: np.random.Generator,
     size: int,
@@ -74,6 +74,7 @@ def _layout(
     spread: float = 0.0,
     grouped: bool = True,
 ) -> Layout:
+    """Draw a layout; `spread` is the sd of the logarithm of the clusters' sizes."""
     weights = np.exp(spread * rng.standard_normal(clusters))
     ends = np.rint(np.cumsum(weights) / weights.sum() * size).astype(np.int64)
     of_cluster = np.searchsorted(ends, np.arange(size), side="right")

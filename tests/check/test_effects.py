@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from merbench.check.effects import difference, effects, null_effects
+from merbench.check.effects import deviations, difference, effects, null_effects
 from merbench.results.metrics import confusion_metric
 from merbench.statistics.interval import seed_variance
 from merbench.statistics.resampling import swap_folds
@@ -64,3 +64,19 @@ def test_squares_of_null_effects_are_the_variance_between_two_runs(name):
 
 def test_one_seed_says_nothing_of_luck():
     assert np.isnan(null_effects(counts(1, seeds=1), confusion_metric("ua"))).all()
+
+
+def test_squares_of_deviations_are_the_variance_of_a_sum_of_blocks():
+    effects = np.random.default_rng(4).normal(0, [1, 3], (6, 2))
+    np.testing.assert_allclose(
+        (deviations(effects) ** 2).sum(axis=0), 6 * effects.var(axis=0, ddof=1)
+    )
+
+
+def test_deviations_do_not_see_a_drop_that_all_blocks_have():
+    effects = np.random.default_rng(4).standard_normal((6, 2))
+    np.testing.assert_allclose(deviations(effects - 5), deviations(effects))
+
+
+def test_one_block_has_no_deviations():
+    assert np.isnan(deviations(np.ones((1, 3)))).all()
