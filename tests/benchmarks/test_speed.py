@@ -54,8 +54,9 @@ reference_file.load_reference = slower
 
 
 def python(*command: object, cwd: Path, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(path)])}
-    environment.pop("PYTEST_ADDOPTS", None)
+    # A worker of pytest-xdist says in its environment that it is one: there, nothing is measured.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(path)])
     return subprocess.run(
         [sys.executable, "-m", *map(str, command)],
         cwd=cwd,
