@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -35,42 +36,36 @@ def pytest_in(folder, text, *arguments):
     )
 
 
-def marked(**options):
-    said = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    return f"@pytest.mark.merbench({said})\ndef test_it():\n    pass\n"
+def marked(name, **options):
+    said = ", ".join(f"{option}={value!r}" for option, value in options.items())
+    return f"@pytest.mark.merbench({said})\ndef test_{name}():\n    pass\n"
 
 
-def test_a_run_like_its_reference_passes(project):
-    ended = pytest_in(project, marked(run="before", reference="before"))
-    assert ended.returncode == 0, ended.stdout
-    assert "1 passed" in ended.stdout
+FAILING = {
+    "drop": ({"run": "after", "reference": "before"}, "FAILED: nmer, "),
+    "protocol": ({"run": "other", "reference": "before"}, "corpus fingerprint"),
+    "holes": ({"run": "holes", "reference": "before"}, "(nmer, fold 1, seed 0)"),
+    "reference": ({"run": "before", "reference": "none.json"}, "no such reference"),
+    "suite": ({"suite": "none.yaml", "reference": "before"}, "no suite file 'none.yaml'"),
+    "alone": ({"run": "before"}, "expected suite= or run=, reference="),
+    "both": ({"run": "before", "suite": "quick", "reference": "before"}, "expected suite= or run="),
+    "unknown": ({"run": "before", "reference": "before", "strickt": True}, "strickt"),
+}
 
 
-def test_a_drop_fails_the_test_and_says_where(project):
-    ended = pytest_in(project, marked(run="after", reference="before"))
-    assert ended.returncode == 1
-    assert "FAILED: nmer, " in ended.stdout
-    assert ended.stdout.count(" dropped ") > 5
+def test_a_mark_passes_or_fails_its_test_and_says_why(project):
+    tests = [marked("passing", run="before", reference="before")]
+    tests += [marked(name, **options) for name, (options, _) in FAILING.items()]
+    ended = pytest_in(project, "\n\n".join(tests), "--junit-xml", "junit.xml")
+    assert f"{len(FAILING)} failed, 1 passed" in ended.stdout
     assert "Traceback" not in ended.stdout
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"run": "other", "reference": "before"}, "corpus fingerprint"),
-        ({"run": "holes", "reference": "before"}, "(nmer, fold 1, seed 0)"),
-        ({"run": "before", "reference": "none.json"}, "no such reference"),
-        ({"suite": "none.yaml", "reference": "before"}, "no suite file 'none.yaml'"),
-        ({"run": "before"}, "expected suite= or run=, reference="),
-        ({"run": "before", "suite": "quick", "reference": "before"}, "expected suite= or run="),
-        ({"run": "before", "reference": "before", "strickt": True}, "strickt"),
-    ],
-)
-def test_what_cannot_be_compared_never_passes(project, options, says):
-    ended = pytest_in(project, marked(**options))
-    assert ended.returncode == 1
-    assert says in ended.stdout
-    assert "1 failed" in ended.stdout
+    cases = ElementTree.parse(project / "junit.xml").iter("testcase")
+    found = {case.get("name"): case.find("failure") for case in cases}
+    assert found.pop("test_passing") is None
+    told = {name.removeprefix("test_"): failure.text for name, failure in found.items()}
+    for name, (_, says) in FAILING.items():
+        assert says in told[name]
+    assert told["drop"].count(" dropped ") > 5
 
 
 def test_the_fixture_returns_the_outcome(project):
@@ -87,7 +82,7 @@ def test_it(merbench_check):
 
 def test_a_suite_is_run_kept_and_held(tmp_path):
     (tmp_path / "tiny.yaml").write_text(SUITE)
-    text = marked(suite="tiny.yaml", reference="runs/tiny")
+    text = marked("it", suite="tiny.yaml", reference="runs/tiny")
     first = pytest_in(tmp_path, text, "--merbench-out", "runs")
     assert first.returncode == 0, first.stdout
     cells = [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs/tiny/cells").iterdir())]
@@ -98,7 +93,7 @@ def test_a_suite_is_run_kept_and_held(tmp_path):
     assert after == cells
 
 
-def test_pytest_starts_without_importing_merbench_or_torch(tmp_path):
+def test_pytest_starts_without_importing_torch_or_numpy(tmp_path):
     text = """
 import sys
 
