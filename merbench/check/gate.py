@@ -11,21 +11,19 @@ from numpy.typing import NDArray
 from merbench.analysis.quantities import Matrices, quantities_of
 from merbench.analysis.threads import one_thread
 from merbench.check.effects import deviations, difference, effects, null_effects
+from merbench.check.match import Match
+from merbench.check.notes import notes_of
 from merbench.check.reference import Reference
 from merbench.check.tolerances import Tolerances
 from merbench.check.verdicts import Checked, Rule, Verdict, worst_first
-from merbench.errors import ConfigError, IncompleteError, NotComparableError, did_you_mean
 from merbench.results.metrics import ConfusionMetric, confusion_metric
 from merbench.statistics.exchange import (
     Exchanged,
     exchange,
     smallest_detectable_drop,
-    smallest_p,
 )
 from merbench.suite.gate import GateConfig
 
-CLUSTERS = 8  # fewer say little of others
-SEEDS = 3
 Floats = NDArray[np.floating]
 
 
@@ -40,6 +38,7 @@ class _Values:
         delta: (J,).
         effects: (seed, fold, J).
         null: (seed, fold, J), those of luck.
+        identical: whether every count is that of the reference.
     """
 
     method: str
@@ -48,6 +47,7 @@ class _Values:
     delta: Floats
     effects: Floats
     null: Floats
+    identical: bool
 
 
 @one_thread
@@ -76,8 +76,9 @@ def check(
         ConfigError: a tolerance or `methods` names what neither has.
     """
     gate = gate or GateConfig()
-    paired = _need_comparable(run, reference, names)
-    chosen = _methods(run, reference, methods, names)
+    match = Match(run, reference, names)
+    match.require_comparable()
+    chosen = match.methods(methods)
     groups = quantities_of(reference.header)
     tolerances = Tolerances(gate, reference.header, metrics, groups)
     matrices = Matrices(len(reference.header.conditions), groups.values())
@@ -86,11 +87,11 @@ def check(
         values
         for method in chosen
         if method in reference.header.methods
-        for values in _values(run, reference, method, metrics, matrices, weights, names)
+        for values in _values(match, method, metrics, matrices, weights)
     ]
     rules = [
         rule
-        for values, exchanged, detectable in _exchange(found, reference, gate.alpha, paired)
+        for values, exchanged, detectable in _exchange(found, gate.alpha, match.paired)
         for rule in _rules(run, values, exchanged, detectable, tuple(groups), tolerances, gate)
     ]
     rules += [
@@ -100,7 +101,7 @@ def check(
         for metric in metrics
         for group in groups
     ]
-    blocks = max((_blocks(v.effects, paired) for v in found), default=0)
+    blocks = max((_blocks(v.effects, match.paired) for v in found), default=0)
     seeds = min((len(v.effects) for v in found), default=0)
     clusters = len(reference.units.clusters) if reference.units.kind else 0
     return Checked(
@@ -108,96 +109,26 @@ def check(
         run=names[0],
         reference=names[1],
         rules=worst_first(rules),
-        identical=bool(found) and not any(v.effects.any() for v in found),
-        paired=paired,
+        identical=bool(found) and all(values.identical for values in found),
+        paired=match.paired,
         blocks=blocks,
         clusters=clusters,
         seeds=seeds,
         alpha=gate.alpha,
-        notes=tuple(_notes(run, reference, gate.alpha, paired, blocks, seeds, clusters)),
+        notes=tuple(notes_of(match, gate.alpha, blocks, clusters, seeds)),
     )
 
 
-def _need_comparable(run: Reference, reference: Reference, names: tuple[str, str]) -> bool:
-    """Refuse another protocol, and say whether both met the same corruptions."""
-    mine, other = run.protocol, reference.protocol
-    redrawn = mine.model_copy(update={"draws": other.draws})
-    differing = redrawn.all_differences(other, *names)
-    axes = {
-        "classes": (run.header.classes, reference.header.classes),
-        "modalities": (run.header.modalities, reference.header.modalities),
-        "conditions": (
-            [repr(c._replace(requested=0.0)) for c in run.header.conditions],
-            [repr(c._replace(requested=0.0)) for c in reference.header.conditions],
-        ),
-    }
-    if not differing:
-        differing = [f"{name}: they differ" for name, (a, b) in axes.items() if a != b]
-    if differing:
-        raise NotComparableError(
-            f"{names[0]} is not comparable with {names[1]}: {'; '.join(differing)}"
-        )
-    return mine.draws == other.draws
-
-
-def _methods(
-    run: Reference, reference: Reference, wanted: Sequence[str], names: tuple[str, str]
-) -> list[str]:
-    ours, theirs = run.header.methods, reference.header.methods
-    known = tuple(dict.fromkeys((*theirs, *ours)))
-    for method in wanted:
-        if method not in known:
-            raise ConfigError(
-                f"{names[0]} and {names[1]} have no method {method!r}; "
-                f"{did_you_mean(method, known)}"
-            )
-    chosen = list(wanted) or list(known)
-    lacking = [method for method in chosen if method not in ours]
-    if lacking:
-        raise IncompleteError(
-            f"{names[0]} has no {', '.join(lacking)}, which is to be held against {names[1]}; "
-            f"it has {', '.join(ours)}"
-        )
-    return chosen
-
-
-def _pairs(
-    run: Reference, reference: Reference, method: str, names: tuple[str, str]
-) -> list[tuple[int, int]]:
-    """Return positions of seeds of the run and of the reference: the same seed, or any other."""
-    mine, other = run.seeds(method), reference.seeds(method)
-    if len(mine) < len(other):
-        raise IncompleteError(
-            f"{names[0]} has {_listed(mine)} of {method}, {names[1]} {_listed(other)}; "
-            "expected as many or more"
-        )
-    free = iter([place for place, seed in enumerate(mine) if seed not in other])
-    return [
-        (mine.index(seed) if seed in mine else next(free), place)
-        for place, seed in enumerate(other)
-    ]
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
-
-
 def _values(
-    run: Reference,
-    reference: Reference,
+    match: Match,
     method: str,
     metrics: Sequence[str],
     matrices: Matrices,
     weights: Floats,
-    names: tuple[str, str],
 ) -> Iterator[_Values]:
-    pairs = _pairs(run, reference, method, names)
-    mine = matrices.sum_counts(run.by_fold(method)[[a for a, _ in pairs]])
-    other = matrices.sum_counts(reference.by_fold(method)[[b for _, b in pairs]])
-    if not np.array_equal(mine[0].sum(axis=-1), other[0].sum(axis=-1)):
-        raise NotComparableError(
-            f"{names[0]} is not comparable with {names[1]}: the labels of test utterances differ"
-        )
+    counts = match.counts(method)
+    mine, other = (matrices.sum_counts(side) for side in counts)
+    identical = bool(np.array_equal(*counts))
     for name in metrics:
         metric = confusion_metric(name)
         yield _Values(
@@ -207,11 +138,12 @@ def _values(
             difference(mine, other, metric) @ weights.T,
             effects(mine, other, metric) @ weights.T,
             null_effects(other, metric) @ weights.T,
+            identical,
         )
 
 
 def _exchange(
-    found: Sequence[_Values], reference: Reference, alpha: float, paired: bool
+    found: Sequence[_Values], alpha: float, paired: bool
 ) -> Iterator[tuple[_Values, Exchanged, Floats]]:
     """Exchange the blocks of all rules together, and give each (method, metric) its part."""
     if not found:
@@ -316,48 +248,3 @@ def _alone(run: Reference, method: str, metric: ConfusionMetric, group: str) -> 
         detectable=unknown,
         verdict="not comparable",
     )
-
-
-def _notes(
-    run: Reference,
-    reference: Reference,
-    alpha: float,
-    paired: bool,
-    blocks: int,
-    seeds: int,
-    clusters: int,
-) -> Iterator[str]:
-    what = "fold-and-seed pairs of trained models" if paired else "folds"
-    if not paired:
-        yield (
-            "Unpaired: the corruptions were drawn anew (the draws hashes differ), so that folds "
-            "are exchanged, all seeds of one together."
-        )
-    least = smallest_p(blocks)
-    if blocks and least > alpha:
-        yield (
-            f"This gate cannot fire: {blocks} {what} give no p below {least:.3g}, and alpha is "
-            f"{alpha:g}. More folds or seeds would."
-        )
-    few = [
-        f"{number} {word}{'' if number == 1 else 's'}"
-        for number, least, word in (
-            (clusters, CLUSTERS, reference.units.kind or "cluster"),
-            (seeds, SEEDS, "seed"),
-        )
-        if number < least
-    ]
-    if blocks and few:
-        yield (
-            f"{' and '.join(few)}: a gate wants {CLUSTERS} speakers or dialogues and {SEEDS} "
-            "seeds, or it sees large drops only."
-        )
-    if run.suite_hash != reference.suite_hash:
-        yield "The suites differ (their hashes do): training or methods may be set differently."
-    changed = [
-        f"{name} {reference.versions[name]} -> {version}"
-        for name, version in run.versions.items()
-        if name in reference.versions and reference.versions[name] != version
-    ]
-    if changed:
-        yield f"Versions: {', '.join(changed)}."
