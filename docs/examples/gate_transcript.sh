@@ -12,23 +12,31 @@ show() {
     echo
 }
 
+run() {
+    echo "$ merbench run gate --quiet --out $1 > tables.txt"
+    merbench run gate --quiet --out "$1" > tables.txt
+    echo
+}
+
 # A copy of the package, as a checkout would be; what is imported is what lies here.
 package="$(python -c 'import pathlib, merbench; print(pathlib.Path(merbench.__file__).parent)')"
 cp -r "$package" merbench
 export PYTHONPATH="$PWD"
 file=merbench/methods/parts/draws.py
 
-show merbench run gate --quiet --out runs/before
+run runs/before
 show merbench check runs/before --save-reference gate.json
 
 echo "# A commit leaves dropout on at test."
 cp "$file" kept.py
 sed -i 's/^    if not training or p == 0:$/    if not training:\n        fixed = torch.Generator().manual_seed(0)\n        return x * (torch.rand(x.shape[-1], generator=fixed) >= p) \/ (1 - p)\n    if p == 0:/' "$file"
-show diff kept.py "$file"
-show merbench run gate --quiet --out runs/after
+echo "$ diff kept.py $file"
+diff kept.py "$file" || true
+echo
+run runs/after
 show merbench check runs/after --reference gate.json
 
 echo "# It is mended."
 cp kept.py "$file"
-show merbench run gate --quiet --out runs/after
+run runs/after
 show merbench check runs/after --reference gate.json
