@@ -170,10 +170,7 @@ def _same_conditions(
     directories: Sequence[Path], tallies: Sequence[Tally]
 ) -> tuple[list[Tally], list[str]]:
     """Return both with the conditions that are in both, in the first one's order."""
-    # How a severity was asked for does not matter, what was applied does.
-    mine, other = (
-        [repr(c._replace(requested=0.0)) for c in tally.header.conditions] for tally in tallies
-    )
+    mine, other = ([c.applied for c in tally.header.conditions] for tally in tallies)
     both = [c for c in mine if c in set(other)]
     if not both:
         raise NotComparableError(f"{directories[0]} and {directories[1]}: no condition is in both")
@@ -196,12 +193,11 @@ def _only(tally: Tally, methods: Sequence[str], prefix: str) -> Tally:
     """Return the tally of some methods, their labels prefixed."""
     rows = [tally.header.methods.index(method) for method in methods]
     labels = {method: prefix + method for method in methods}
-    own = tally.header.seeds_of
     header = replace(
         tally.header,
         methods=tuple(labels.values()),
         shown_as={labels[m]: prefix + tally.header.shown_as.get(m, m) for m in methods},
-        seeds_of={labels[m]: own.get(m, tally.header.seeds) for m in methods},
+        seeds_of={labels[m]: tally.header.own_seeds(m) for m in methods},
     )
     hits = {
         k._replace(method=labels[k.method]): v for k, v in tally.hits.items() if k.method in labels

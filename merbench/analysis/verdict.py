@@ -82,7 +82,7 @@ def _leader(ground: Ground) -> Iterator[Statement]:
     second = str(values.index[1])
     gaps, adjusted = _gaps(ground, column, best)
     gap = gaps[second]
-    ahead = f"{_points(float(gap.value))} ahead of"
+    ahead = f"{points(float(gap.value))} ahead of"
     if round(100 * float(gap.value), 1) == 0:
         ahead = "level with"
     yield Statement(
@@ -198,16 +198,16 @@ def _contrasts(ground: Ground) -> Iterator[Statement]:
         )
         if row["p_holm"] < ALPHA:
             word = "better" if row["difference"] > 0 else "worse"
-            but = f", but by less than {_points(rope)}, too little to matter" if small else ""
+            but = f", but by less than {points(rope)}, too little to matter" if small else ""
             text = f"{a} is {word} than {b} on the {column}{but}: {size}{scope}."
             yield Statement("supported", text)
         elif small:
-            text = f"{a} and {b} are equivalent within {_points(rope)}: {size}{scope}."
+            text = f"{a} and {b} are equivalent within {points(rope)}: {size}{scope}."
             yield Statement("equivalent", text)
         else:
             found = "this run is too small to find any"
             if row["detectable"] < LARGEST:
-                least = _points(row["detectable"])
+                least = points(row["detectable"])
                 found = f"a true difference of {least} would be found four times in five"
             text = f"{a} against {b}: {size}. Neither a difference nor equivalence is shown"
             yield Statement("unsupported", f"{text}; {found}.")
@@ -235,7 +235,8 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _points(value: float) -> str:
+def points(value: float) -> str:
+    """Return the size of a difference of fractions, in percentage points and in words."""
     number = f"{100 * value:.1f}"
     return f"{number} point{'' if number == '1.0' else 's'}"
 

@@ -46,11 +46,12 @@ def check_run(
         ConfigError: anything else that is wrong with them.
     """
     current, before = reference_of_run(run), load_reference(reference)
+    record = read_record(run)
     checked = check(
         current,
         before,
-        metrics_of(read_record(run)),
-        read_gate(tolerances) if tolerances else gate_of_run(run),
+        metrics_of(record),
+        read_gate(tolerances) if tolerances else gate_of_run(record, run),
         methods=methods,
         names=(str(run), str(reference)),
     )

@@ -69,8 +69,8 @@ def null_effects(counts: Integers, metric: ConfusionMetric) -> Floats:
     if seeds < 2:
         return np.full((seeds, folds, counts.shape[2]), np.nan)
     swapped = swap_folds(counts, np.arange(folds), [metric])[metric.name]
-    deviations = swapped - swapped.mean(axis=1, keepdims=True)
-    scaled: Floats = deviations * np.sqrt(2 / (seeds * (seeds - 1)))
+    luck = swapped - swapped.mean(axis=1, keepdims=True)
+    scaled: Floats = luck * np.sqrt(2 / (seeds * (seeds - 1)))
     return scaled.transpose(1, 0, 2)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from merbench.analysis.build import METRICS
 from merbench.analysis.quantities import Matrices, quantities_of
 from merbench.analysis.threads import one_thread
-from merbench.check.effects import deviations, difference, effects, null_effects
+from merbench.check.effects import deviations, effects, null_effects
 from merbench.check.match import Match
 from merbench.check.notes import notes_of
 from merbench.check.reference import Reference
@@ -35,8 +36,7 @@ class _Values:
         method: label.
         metric: of the values.
         reference: (J,) values of the reference.
-        delta: (J,).
-        effects: (seed, fold, J).
+        effects: (seed, fold, J), which add up to the difference.
         null: (seed, fold, J), those of luck.
         identical: whether every count is that of the reference.
     """
@@ -44,7 +44,6 @@ class _Values:
     method: str
     metric: ConfusionMetric
     reference: Floats
-    delta: Floats
     effects: Floats
     null: Floats
     identical: bool
@@ -54,7 +53,7 @@ class _Values:
 def check(
     run: Reference,
     reference: Reference,
-    metrics: Sequence[str] = ("wa", "ua", "f1"),
+    metrics: Sequence[str] = METRICS,
     gate: GateConfig | None = None,
     *,
     methods: Sequence[str] = (),
@@ -135,7 +134,6 @@ def _values(
             method,
             metric,
             metric(other.sum(axis=1)).mean(axis=0) @ weights.T,
-            difference(mine, other, metric) @ weights.T,
             effects(mine, other, metric) @ weights.T,
             null_effects(other, metric) @ weights.T,
             identical,
@@ -157,7 +155,7 @@ def _exchange(
     detectable[unknown] = np.nan
     start = 0
     for values in found:
-        own = slice(start, start + len(values.delta))
+        own = slice(start, start + len(values.reference))
         start = own.stop
         yield (
             values,
@@ -201,7 +199,7 @@ def _rules(
 ) -> Iterator[Rule]:
     name = run.header.shown_as.get(values.method, values.method)
     for place, group in enumerate(groups):
-        before, delta = float(values.reference[place]), float(values.delta[place])
+        before, delta = float(values.reference[place]), float(exchanged.value[place])
         tolerance = tolerances.of(values.method, values.metric.name, group, before)
         p = float(exchanged.p[place])
         yield Rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
 from merbench.check.stopped import Stopped
-from merbench.check.verdicts import VERDICTS, Checked, sentence
+from merbench.check.verdicts import Checked, sentence
 
 TITLE = "merbench check"
 MOST = 10  # annotations of one kind that GitHub shows for a step
@@ -44,14 +44,13 @@ def job_summary(checked: Checked, strict: bool = False) -> str:
         checked: the outcome.
         strict: whether suspects fail.
     """
-    counts = [(len(checked.with_verdict(verdict)), verdict) for verdict in VERDICTS]
     rules = [rule for rule in checked.rules if rule.verdict != "ok"]
     lines = [
         f"## {TITLE}: {_plain(checked.suite)}",
         "",
         f"**{_plain(checked.headline(strict))}**",
         "",
-        ", ".join(f"{number} {verdict}" for number, verdict in counts if number) or "no rule",
+        ", ".join(f"{n} {verdict}" for verdict, n in checked.count().items()) or "no rule",
         "",
     ]
     if rules:

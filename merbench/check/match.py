@@ -106,8 +106,7 @@ class Match:
 
 
 def _axes(header: TableHeader) -> dict[str, object]:
-    # How a severity was asked for does not matter, what was applied does.
-    conditions = [repr(c._replace(requested=0.0)) for c in header.conditions]
+    conditions = [condition.applied for condition in header.conditions]
     return {"classes": header.classes, "modalities": header.modalities, "conditions": conditions}
 
 

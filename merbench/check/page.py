@@ -14,7 +14,7 @@ from merbench.analysis.quantities import Matrices
 from merbench.check.reference import Reference
 from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
 from merbench.check.stopped import Stopped
-from merbench.check.verdicts import VERDICTS, Checked
+from merbench.check.verdicts import Checked
 from merbench.report.figures.gate import (
     Bar,
     Course,
@@ -58,12 +58,11 @@ def gate_page(checked: Checked, run: Reference, reference: Reference, strict: bo
             "panels": panels,
             "legend": key,
         }
-    counts = [(len(checked.with_verdict(verdict)), verdict) for verdict in VERDICTS]
     return render(
         "check.html",
         checked=checked,
         headline=checked.headline(strict),
-        counts=[(number, verdict) for number, verdict in counts if number],
+        counts=checked.count(),
         tags=_TAGS,
         metric=main.label,
         shown=len(shown),

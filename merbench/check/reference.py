@@ -46,26 +46,27 @@ class Reference:
 
     def seeds(self, method: str) -> tuple[int, ...]:
         """Return the seeds of a method."""
-        return self.header.seeds_of.get(method, self.header.seeds)
+        return self.header.own_seeds(method)
 
     def by_fold(self, method: str) -> NDArray[np.int64]:
         """Return (seed, fold, condition, C, C) counts of a method, for its own seeds."""
         places = [self.header.seeds.index(seed) for seed in self.seeds(method)]
-        mine = self.counts[self.header.methods.index(method), places]
-        folds = len(self.header.folds)
-        found = np.zeros((len(places), folds, *mine.shape[2:]), np.int64)
-        for unit, fold in enumerate(self.units.fold):
-            found[:, fold] += mine[:, unit]
+        mine = self.counts[self.header.methods.index(method)][None, places]
+        found: NDArray[np.int64] = self.units.by_fold(mine, len(self.header.folds))[0]
         return found
 
 
-def gate_of_run(directory: Path) -> GateConfig:
+def gate_of_run(record: Record, directory: Path) -> GateConfig:
     """Return the `gate` section of the suite that was run; the default where it has none.
+
+    Args:
+        record: of the run.
+        directory: where the run lies, for the error.
 
     Raises:
         ConfigError: the section is broken.
     """
-    suite = read_record(directory).get("suite")
+    suite = record.get("suite")
     section = suite.get("gate") if isinstance(suite, Mapping) else None
     try:
         return GateConfig() if section is None else GateConfig.model_validate(section)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -140,12 +139,7 @@ def _text(reference: Reference) -> str:
         "methods": {method: reference.seeds(method) for method in header.methods},
         "shown_as": header.shown_as,
     }
-    conditions = [
-        condition._replace(
-            requested=None if math.isnan(condition.requested) else condition.requested  # type: ignore[arg-type]
-        )._asdict()
-        for condition in header.conditions
-    ]
+    conditions = [condition.to_plain() for condition in header.conditions]
     rows = [
         {
             "fold": header.folds[fold],
@@ -204,18 +198,7 @@ def _build(file: _File, path: Path) -> Reference:
     folds = tuple(dict.fromkeys(unit.fold for unit in file.units))
     clusters = tuple(dict.fromkeys(sorted(unit.cluster for unit in file.units)))
     seeds = tuple(sorted({seed for own in file.methods.values() for seed in own}))
-    conditions = tuple(
-        ConditionKey(
-            c.pattern,
-            c.noise,
-            c.on,
-            c.level,
-            math.nan if c.requested is None else c.requested,
-            c.severity,
-            c.draw,
-        )
-        for c in file.conditions
-    )
+    conditions = tuple(ConditionKey.from_plain(c.model_dump()) for c in file.conditions)
     header = TableHeader(
         corpus=file.corpus,
         modalities=tuple(file.modalities),

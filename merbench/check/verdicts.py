@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from merbench.analysis.verdict import points
 from merbench.errors import IncompleteError, NotComparableError
 
 Verdict = Literal["regressed", "suspect", "not comparable", "improved", "ok"]
@@ -89,6 +91,11 @@ class Checked:
         """Return the rules that have one of these verdicts."""
         return tuple(rule for rule in self.rules if rule.verdict in verdicts)
 
+    def count(self) -> dict[Verdict, int]:
+        """Return how many rules have each verdict that any has, the worst first."""
+        found = Counter(rule.verdict for rule in self.rules)
+        return {verdict: found[verdict] for verdict in VERDICTS if verdict in found}
+
     def failing(self, strict: bool = False) -> tuple[Rule, ...]:
         """Return the rules that fail the run; a strict gate does not let suspects pass."""
         return self.with_verdict("regressed", *(("suspect",) if strict else ()))
@@ -138,12 +145,6 @@ def sentence(rule: Rule) -> str:
         f"{what} {word} {points(abs(rule.delta))} to {100 * rule.value:.1f} % "
         f"{interval(rule)}, tolerance {100 * rule.tolerance:.1f}"
     )
-
-
-def points(value: float) -> str:
-    """Return a difference in points."""
-    number = f"{100 * value:.1f}"
-    return f"{number} point{'' if number == '1.0' else 's'}"
 
 
 def interval(rule: Rule) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -47,6 +47,23 @@ class ConditionKey(NamedTuple):
     def is_clean(self) -> bool:
         """True where modalities are missing at most."""
         return self.noise == CLEAN
+
+    @property
+    def applied(self) -> str:
+        """What was done, equal where it is: how a severity was asked for does not matter."""
+        return repr(self._replace(requested=0.0))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return JSON values, NaN as null."""
+        return self._asdict() | {
+            "requested": None if math.isnan(self.requested) else self.requested
+        }
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> ConditionKey:
+        """Return the condition that `to_plain` gave these values for."""
+        requested = values["requested"]
+        return cls(**{**values, "requested": math.nan if requested is None else requested})
 
     @property
     def column(self) -> NoiseColumn:

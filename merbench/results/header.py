@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -73,8 +72,12 @@ class TableHeader:
             CellKey(method, fold, seed)
             for method in self.methods
             for fold in self.folds
-            for seed in self.seeds_of.get(method, self.seeds)
+            for seed in self.own_seeds(method)
         )
+
+    def own_seeds(self, method: str) -> tuple[int, ...]:
+        """Return the seeds that a method was to have."""
+        return self.seeds_of.get(method, self.seeds)
 
     def with_imports(self, imports: Mapping[str, Sequence[int]]) -> TableHeader:
         """Return the header with methods after its own that were predicted elsewhere.
@@ -118,10 +121,7 @@ class TableHeader:
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return schema metadata (JSON, NaN as null)."""
-        conditions = [
-            c._replace(requested=None if math.isnan(c.requested) else c.requested)._asdict()  # type: ignore[arg-type]
-            for c in self.conditions
-        ]
+        conditions = [condition.to_plain() for condition in self.conditions]
         content = {"format": FORMAT, **asdict(self), "conditions": conditions}
         return {METADATA_KEY: json.dumps(content, allow_nan=False).encode()}
 
@@ -142,12 +142,7 @@ class TableHeader:
         content = json.loads(metadata[METADATA_KEY])
         if content["format"] != FORMAT:
             raise ConfigError(f"{path}: written in a newer format; expected format {FORMAT}")
-        conditions = tuple(
-            ConditionKey(
-                **{**c, "requested": math.nan if c["requested"] is None else c["requested"]}
-            )
-            for c in content["conditions"]
-        )
+        conditions = tuple(ConditionKey.from_plain(c) for c in content["conditions"])
         return cls(
             corpus=content["corpus"],
             modalities=tuple(content["modalities"]),

@@ -38,6 +38,13 @@ class Units:
     fold: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
+    def by_fold(self, counts: NDArray[np.integer], folds: int) -> NDArray[np.int64]:
+        """Sum (method, seed, unit, ...) counts over the units of each fold."""
+        found = np.zeros((*counts.shape[:2], folds, *counts.shape[3:]), np.int64)
+        for unit, fold in enumerate(self.fold):
+            found[:, :, fold] += counts[:, :, unit]
+        return found
+
 
 @dataclass(frozen=True)
 class Group:
@@ -90,10 +97,7 @@ class Tally:
     @cached_property
     def confusion(self) -> Confusion:
         """The counts by fold."""
-        shape = (*self.done.shape, *self.counts.shape[3:])
-        by_fold = np.zeros(shape, np.int64)
-        for unit, fold in enumerate(self.units.fold):
-            by_fold[:, :, fold] += self.counts[:, :, unit]
+        by_fold = self.units.by_fold(self.counts, len(self.header.folds))
         return Confusion(self.header, by_fold, self.done)
 
 
