@@ -234,38 +234,52 @@ PACKAGE = {
     "key_lab/unrelated.py": "figure = 1",
     "key_beside/sizes.py": "import json\nimport numpy as np\n\nscale = 2",
 }
-FIND_DIGEST = (
-    "from merbench import registry; from merbench.code_version import class_digest; "
-    "print(class_digest(registry.load('methods', 'key_lab.model:Mine')))"
-)
+# One process that has imported the harness, and a child for each folder.
+FIND_DIGESTS = """
+import os, sys
+import merbench_baselines.zero_fill
+from merbench import registry
+from merbench.code_version import class_digest
+
+for folder in sys.argv[1:]:
+    if os.fork() == 0:
+        os.chdir(folder)
+        print(class_digest(registry.load("methods", "key_lab.model:Mine")), flush=True)
+        os._exit(0)
+    os.wait()
+"""
 
 
-def digest_in(folder, **changes):
-    for name, source in {**PACKAGE, **changes}.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source, "utf-8")
-    command = [sys.executable, "-B", "-c", FIND_DIGEST]
+def digests(folder, place, *variants):
+    """Write the package with each variant's changes, and return what each answers for."""
+    folders = []
+    for number, changes in enumerate(variants):
+        root = folder / str(number) / place
+        for name, source in {**PACKAGE, **changes}.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(source, "utf-8")
+        folders.append(str(root))
+    command = [sys.executable, "-B", "-c", FIND_DIGESTS, *folders]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    return ended.stdout
+    return ended.stdout.split()
 
 
 @pytest.mark.parametrize("place", [".", "site-packages"], ids=["checkout", "installed"])
 def test_a_class_from_elsewhere_answers_for_the_modules_it_is_made_of(tmp_path, place):
-    folder = tmp_path / place
-    folder.mkdir(exist_ok=True)
-    first = digest_in(folder)
-    assert digest_in(folder) == first
-    assert digest_in(folder, **{"key_lab/unrelated.py": "figure = 2"}) == first
-    assert digest_in(folder, **{"key_lab/blocks.py": f"# b\n{PACKAGE['key_lab/blocks.py']}"}) == (
-        first
+    same = (
+        {},
+        {},
+        {"key_lab/unrelated.py": "figure = 2"},
+        {"key_lab/blocks.py": f"# b\n{PACKAGE['key_lab/blocks.py']}"},
     )
-    for name, source in {
-        "key_lab/__init__.py": "RATE = 2",
-        "key_lab/blocks.py": PACKAGE["key_lab/blocks.py"].replace("return", "return 2 *"),
-        "key_lab/deep/layers.py": "width = 4",
-    }.items():
-        assert digest_in(folder, **{name: source}) != first, name
-    beside = digest_in(folder, **{"key_beside/sizes.py": PACKAGE["key_beside/sizes.py"] + "0"})
+    other = (
+        {"key_lab/__init__.py": "RATE = 2"},
+        {"key_lab/blocks.py": PACKAGE["key_lab/blocks.py"].replace("return", "return 2 *")},
+        {"key_lab/deep/layers.py": "width = 4"},
+    )
+    beside = {"key_beside/sizes.py": PACKAGE["key_beside/sizes.py"] + "0"}
+    *found, last = digests(tmp_path, place, *same, *other, beside)
+    assert len({*found[: len(same)]}) == 1
+    assert len({*found}) == 1 + len(other)
     # What lies beside is theirs in a checkout; installed, it is another project's.
-    assert (beside == first) == (place == "site-packages")
+    assert (last == found[0]) == (place == "site-packages")
