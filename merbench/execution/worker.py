@@ -32,6 +32,8 @@ def outcomes(
     train together are one piece of work.
     """
     pieces = units(tasks, protocol.fleet)
+    # A worker that did an earlier run may be in another directory than this process is by now.
+    store = Store(store.root.absolute())
     if min(jobs, len(pieces)) < 2:
         yield from _spread(pieces, 1, protocol, store)
         return

@@ -2,11 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from ruamel.yaml import YAML
 
 from tests.check.worlds import run
@@ -14,7 +14,18 @@ from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[2]
 ACTION = YAML(typ="safe").load((ROOT / "action" / "action.yml").read_text("utf-8"))
-STEP = next(step for step in ACTION["runs"]["steps"] if step.get("id") == "check")
+STEPS = ACTION["runs"]["steps"]
+FRAIL = """
+import os
+from merbench_baselines.logreg import LogReg
+
+
+class Frail(LogReg):
+    def fuse(self, embeddings, states):
+        if os.path.exists("broken"):
+            raise ValueError("struck")
+        return super().fuse(embeddings, states)
+"""
 
 
 def test_it_is_a_composite_action_whose_inputs_are_explained():
@@ -25,47 +36,48 @@ def test_it_is_a_composite_action_whose_inputs_are_explained():
     }
     for entry in (*ACTION["inputs"].values(), *ACTION["outputs"].values()):
         assert entry["description"]
-    for step in ACTION["runs"]["steps"]:
+    for step in STEPS:
         assert ("uses" in step) != ("run" in step)
         assert "run" not in step or step["shell"] == "bash"
 
 
 def test_no_input_is_pasted_into_a_script():
     # A name with a quote or a `$(...)` in it would be run.
-    assert all("${{" not in step.get("run", "") for step in ACTION["runs"]["steps"])
+    assert all("${{" not in step.get("run", "") for step in STEPS)
 
 
-def test_every_variable_of_a_step_is_an_input():
-    for step in ACTION["runs"]["steps"]:
-        for value in step.get("env", {}).values():
-            name = value.removeprefix("${{ inputs.").removesuffix(" }}")
-            assert name in ACTION["inputs"]
+def test_every_input_that_is_read_is_declared_and_every_declared_one_read():
+    text = json.dumps([ACTION["runs"], ACTION["outputs"]])
+    assert {*re.findall(r"inputs\.([a-z-]+)", text)} == {*ACTION["inputs"]}
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
-    (folder / "tiny.yaml").write_text(json.dumps({**TINY, "methods": ["logreg"]}))
-    return folder
+def test_cells_of_another_commit_are_not_taken():
+    restored, saved = (s["with"] for s in STEPS if s.get("uses", "").startswith("actions/cache"))
+    assert "${{ github.sha }}" in restored["restore-keys"]
+    assert restored["key"].startswith(restored["restore-keys"])
+    assert restored["key"] == saved["key"]
 
 
-def step(project, **inputs):
-    """Run the step with the inputs' defaults, and return how it ended and what it handed on."""
+def step(place, project, path=(), **inputs):
+    """Run a step with the inputs' defaults, and return how it ended and what it handed on."""
+    found = next(s for s in STEPS if place in (s.get("id"), s.get("name")))
     values = {name: entry.get("default", "") for name, entry in ACTION["inputs"].items()} | inputs
     output, summary = project / "output.txt", project / "summary.md"
-    for path in (output, summary):
-        path.write_text("")
+    for file in (output, summary):
+        file.write_text("")
     environment = {
         name: values[value.removeprefix("${{ inputs.").removesuffix(" }}")]
-        for name, value in STEP["env"].items()
+        for name, value in found["env"].items()
     }
+    folders = [*map(str, path), str(Path(sys.executable).parent), os.environ["PATH"]]
     ended = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", STEP["run"]],
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", found["run"]],
         cwd=project,
         env={
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(folders),
             "OMP_NUM_THREADS": "1",
+            "GITHUB_ACTION_PATH": str(ROOT / "action"),
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(summary),
             **environment,
@@ -78,21 +90,54 @@ def step(project, **inputs):
     return ended, dict(line.split("=", 1) for line in lines), summary.read_text()
 
 
-def test_it_passes_writes_a_summary_and_fails_with_the_exit_code_of_the_check(project):
-    (project / "nothing.json").write_text("{}")
-    ended, handed, _ = step(project, suite="tiny.yaml", reference="nothing.json")
+def test_it_installs_the_version_that_it_belongs_to_and_what_is_asked_for(tmp_path):
+    # Stands for a Python without merbench, and says what it is asked to do.
+    (tmp_path / "python").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    ended, _, _ = step("Install", tmp_path, [tmp_path], install="-r requirements.txt")
+    *command, package, flag, file = ended.stdout.splitlines()
+    assert command == ["-m", "pip", "install"]
+    assert Path(package).samefile(ROOT)
+    assert (flag, file) == ("-r", "requirements.txt")
+
+
+def test_it_passes_writes_a_summary_and_fails_with_the_exit_code_of_the_check(tmp_path):
+    suite = {**TINY, "methods": ["frail:Frail"]}
+    (tmp_path / "a suite.yaml").write_text(json.dumps(suite))
+    (tmp_path / "frail.py").write_text(FRAIL)
+    (tmp_path / "nothing.json").write_text("{}")
+    report, kept = tmp_path / "merbench-check", tmp_path / "runs" / "merbench"
+
+    def check(reference, **inputs):
+        given = {"suite": "a suite.yaml", "reference": str(reference)}
+        return step("check", tmp_path, **{**given, **inputs})
+
+    ended, handed, summary = check("nothing.json")
     assert ended.returncode == 2
     assert handed["exit-code"] == "2"
-    kept = project / "runs/merbench-check"
-    ended, handed, summary = step(project, suite="tiny.yaml", reference=str(kept))
+    assert handed["verdict"].startswith("ERROR: nothing.json")
+    assert ended.stdout.count("::error ") == 1
+    assert "nothing.json" in summary
+
+    ended, handed, summary = check(kept)
     assert ended.returncode == 0, ended.stderr
     assert handed["exit-code"] == "0"
-    assert handed["verdict"].startswith("PASSED: ")
+    assert handed["verdict"].startswith("PASSED: every prediction count")
     assert summary.startswith("## merbench check: tiny")
     for name in ("junit.xml", "index.html", "said.txt"):
-        assert (kept / "check" / name).stat().st_size > 0
-    other = run(project, "other")
-    ended, handed, _ = step(project, suite="tiny.yaml", reference=str(other))
+        assert (report / name).stat().st_size > 0
+
+    ended, handed, _ = check(run(tmp_path, "other"))
     assert ended.returncode == 4
     assert handed["exit-code"] == "4"
-    assert "not comparable" in handed["verdict"]
+    assert handed["verdict"].startswith("NOT COMPARABLE: ")
+
+    (tmp_path / "broken").touch()
+    ended, handed, summary = check(kept, arguments="--seeds 5 --jobs 1")
+    assert ended.returncode == 3
+    assert handed["exit-code"] == "3"
+    assert handed["verdict"].startswith("merbench run ended with 1: failed: ")
+    assert "::error title=merbench run::" in ended.stdout
+    assert "struck" in summary
+    # What an earlier check wrote is not shown as this one's.
+    assert [path.name for path in report.iterdir()] == ["said.txt"]

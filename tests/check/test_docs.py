@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 from merbench.check.verdicts import VERDICTS
 from tests.conftest import TINY
 
-PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
 BLOCKS = dict(enumerate(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)))
 
 
@@ -78,12 +79,37 @@ def test_the_program_of_the_page_prints_the_headline(project):
     assert ended.stdout.startswith("PASSED: "), ended.stderr
 
 
+def test_the_commands_of_the_page_pass(project):
+    for line in block("sh", "--save-reference").splitlines():
+        ended = shell(project, line.split("#")[0])
+        assert ended.returncode == 0, ended.stderr
+
+
+WORKFLOWS = [text for kind, text in BLOCKS.values() if kind == "yaml" and "checkout" in text]
+
+
 def test_the_action_is_called_with_inputs_that_it_has():
-    steps = YAML(typ="safe").load(block("yaml", "actions/checkout"))["jobs"]["accuracy"]["steps"]
-    action = YAML(typ="safe").load(
-        (Path(__file__).parents[2] / "action" / "action.yml").read_text("utf-8")
-    )
-    assert {*steps[1]["with"]} <= {*action["inputs"]}
+    action = YAML(typ="safe").load((ROOT / "action" / "action.yml").read_text("utf-8"))
+    assert len(WORKFLOWS) == 2
+    for text in WORKFLOWS:
+        steps = YAML(typ="safe").load(text)["jobs"]["accuracy"]["steps"]
+        assert {*steps[1]["with"]} <= {*action["inputs"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ("github-actions", (ROOT / "action" / "action.yml").read_text("utf-8")),
+        *(("github-workflows", text) for text in WORKFLOWS),
+        ("gitlab-ci", block("yaml", "reports:")),
+    ],
+)
+def test_what_ci_systems_read_is_valid_by_their_published_schemas(schema, text, tmp_path):
+    pytest.importorskip("check_jsonschema", reason="pip install check-jsonschema")
+    (tmp_path / "read.yaml").write_text(text)
+    tool = f"{sys.executable} -m check_jsonschema --builtin-schema vendor.{schema} read.yaml"
+    ended = shell(tmp_path, tool)
+    assert ended.returncode == 0, ended.stdout
 
 
 def test_every_verdict_is_explained():

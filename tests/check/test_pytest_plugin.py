@@ -8,9 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from merbench.check.reference import reference_of_run
+from merbench.check.reference_file import save_reference
 from tests.check.worlds import run
 from tests.conftest import TINY
 
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-W", "error"]
 SUITE = json.dumps({**TINY, "methods": ["logreg"]})
 
 
@@ -24,11 +27,12 @@ def project(tmp_path):
     return tmp_path
 
 
-def pytest_in(folder, text, *arguments):
-    (folder / "test_accuracy.py").write_text(f"import pytest\n\n{text}")
+def pytest_in(folder, text, *arguments, cwd=None):
+    (folder / "pytest.ini").write_text("[pytest]\n")  # makes it the root folder
+    (folder / "test_accuracy.py").write_text(f"import pytest\nimport unittest\n\n{text}")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-W", "error", *arguments],
-        cwd=folder,
+        [*PYTEST, str(folder), *arguments],
+        cwd=cwd or folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
@@ -41,7 +45,15 @@ def marked(name, **options):
     return f"@pytest.mark.merbench({said})\ndef test_{name}():\n    pass\n"
 
 
+# Pytest does not call the functions of such a class itself.
+UNITTEST = """
+@pytest.mark.merbench(run="after", reference="before")
+class TestOld(unittest.TestCase):
+    def test_unittest(self):
+        pass
+"""
 FAILING = {
+    "unittest": (None, "FAILED: nmer, "),
     "drop": ({"run": "after", "reference": "before"}, "FAILED: nmer, "),
     "protocol": ({"run": "other", "reference": "before"}, "corpus fingerprint"),
     "holes": ({"run": "holes", "reference": "before"}, "(nmer, fold 1, seed 0)"),
@@ -54,8 +66,8 @@ FAILING = {
 
 
 def test_a_mark_passes_or_fails_its_test_and_says_why(project):
-    tests = [marked("passing", run="before", reference="before")]
-    tests += [marked(name, **options) for name, (options, _) in FAILING.items()]
+    tests = [marked("passing", run="before", reference="before"), UNITTEST]
+    tests += [marked(name, **options) for name, (options, _) in FAILING.items() if options]
     ended = pytest_in(project, "\n\n".join(tests), "--junit-xml", "junit.xml")
     assert f"{len(FAILING)} failed, 1 passed" in ended.stdout
     assert "Traceback" not in ended.stdout
@@ -80,17 +92,37 @@ def test_it(merbench_check):
     assert ended.returncode == 0, ended.stdout
 
 
+def cells_of(runs):
+    """Return when each cell of each kept run was written."""
+    return {path: path.stat().st_mtime_ns for path in runs.glob("*/cells/*/record.json")}
+
+
 def test_a_suite_is_run_kept_and_held(tmp_path):
-    (tmp_path / "tiny.yaml").write_text(SUITE)
-    text = marked("it", suite="tiny.yaml", reference="runs/tiny")
-    first = pytest_in(tmp_path, text, "--merbench-out", "runs")
-    assert first.returncode == 0, first.stdout
-    cells = [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs/tiny/cells").iterdir())]
-    assert cells
-    again = pytest_in(tmp_path, text, "--merbench-out", "runs")
-    assert again.returncode == 0
-    after = [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs/tiny/cells").iterdir())]
-    assert after == cells
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "tiny.yaml").write_text(SUITE)
+    options = {"suite": "suites/tiny.yaml", "reference": "tiny.json"}
+    first = pytest_in(tmp_path, marked("it", **options), "--merbench-out", "runs")
+    assert "no such reference" in first.stdout
+    (kept,) = (tmp_path / "runs").glob("tiny-*/")
+    cells = cells_of(tmp_path / "runs")
+    assert len(cells) == 2
+    save_reference(reference_of_run(kept), tmp_path / "tiny.json")
+    # Paths start at the root folder, wherever pytest is called.
+    again = pytest_in(
+        tmp_path, marked("it", **options), "--merbench-out", "runs", cwd=tmp_path / "suites"
+    )
+    assert again.returncode == 0, again.stdout
+    assert cells_of(tmp_path / "runs") == cells
+    other = marked("it", **options, arguments=["--seeds", "1"])
+    pytest_in(tmp_path, other, "--merbench-out", "runs")
+    assert len(cells_of(tmp_path / "runs")) == 2 * len(cells)
+    assert len([*(tmp_path / "runs").glob("tiny-*/")]) == 2
+
+
+def test_without_a_cache_the_folder_of_runs_must_be_said(tmp_path):
+    text = marked("it", suite="quick", reference="none.json")
+    ended = pytest_in(tmp_path, text, "-p", "no:cacheprovider")
+    assert "expected --merbench-out DIR" in ended.stdout
 
 
 def test_pytest_starts_without_importing_torch_or_numpy(tmp_path):

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from tests.conftest import table_bytes
+from tests.conftest import names, table_bytes
 
 SOON = 15.0  # seconds, on a busy machine
 
@@ -140,3 +140,12 @@ def test_a_method_that_lies_where_the_command_is_called_is_found(merbench, tmp_p
     suite = merbench.suite(methods=["my_method:Mine"])
     said = merbench.process("run", suite, "--out", "run", "--jobs", 1, "--json")
     assert said.code == 0, said.err
+
+
+def test_workers_of_an_earlier_run_write_where_this_one_says(merbench, tmp_path, monkeypatch):
+    suite = merbench.suite(methods=["logreg"])
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert merbench("run", suite, "--jobs", 2, "--out", "run").code == 0
+    assert names(tmp_path / "first/run/cells") == names(tmp_path / "second/run/cells")
