@@ -99,7 +99,12 @@ class _Outputs(NamedTuple):
             # Drawing takes long to import.
             from merbench.check.page import gate_page  # noqa: PLC0415
 
-            _write(self.html, gate_page(found, held.run, held.reference, strict).encode())
+            _write(
+                self.html,
+                gate_page(found, held.run, held.reference, strict).encode(
+                    "utf-8", "backslashreplace"
+                ),
+            )
         if self.as_json:
             self._tell_json(found.headline(strict), found.exit_code(strict), found)
         else:
@@ -114,7 +119,7 @@ class _Outputs(NamedTuple):
         if self.html is not None:
             from merbench.check.page import stopped_page  # noqa: PLC0415
 
-            _write(self.html, stopped_page(stopped).encode())
+            _write(self.html, stopped_page(stopped).encode("utf-8", "backslashreplace"))
         if self.as_json:
             self._tell_json(stopped.headline, stopped.exit_code, None)
         elif self.github:
@@ -133,7 +138,7 @@ class _Outputs(NamedTuple):
             click.echo(line, err=self.as_json)
         where = os.environ.get(SUMMARY)
         if where:
-            _write(Path(where), summary.encode(), mode="ab")
+            _write(Path(where), summary.encode("utf-8", "backslashreplace"), mode="ab")
 
 
 def _print(found: Checked, strict: bool, every: bool) -> None:
