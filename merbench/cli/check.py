@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
-from rich.console import Console
 
 from merbench.analysis.summary_json import plain_json
 from merbench.check.api import Held, check_run
@@ -24,10 +23,10 @@ from merbench.check.reference_file import save_reference
 from merbench.check.stopped import Stopped
 from merbench.check.terminal import rules_table
 from merbench.check.verdicts import Checked
+from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError, MerbenchError
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-_UNLIMITED = 10_000
 
 
 @click.command()
@@ -94,17 +93,12 @@ class _Outputs(NamedTuple):
         """Tell a verdict."""
         found, strict = held.checked, self.strict
         if self.junit is not None:
-            _write(self.junit, gate_junit(found, strict))
+            write_file(self.junit, gate_junit(found, strict))
         if self.html is not None:
             # Drawing takes long to import.
             from merbench.check.page import gate_page  # noqa: PLC0415
 
-            _write(
-                self.html,
-                gate_page(found, held.run, held.reference, strict).encode(
-                    "utf-8", "backslashreplace"
-                ),
-            )
+            write_file(self.html, gate_page(found, held.run, held.reference, strict))
         if self.as_json:
             self._tell_json(found.headline(strict), found.exit_code(strict), found)
         else:
@@ -115,11 +109,11 @@ class _Outputs(NamedTuple):
     def tell_stopped(self, stopped: Stopped) -> None:
         """Tell why there is no verdict, so that nobody reads an older file instead."""
         if self.junit is not None:
-            _write(self.junit, stopped_junit(stopped))
+            write_file(self.junit, stopped_junit(stopped))
         if self.html is not None:
             from merbench.check.page import stopped_page  # noqa: PLC0415
 
-            _write(self.html, stopped_page(stopped).encode("utf-8", "backslashreplace"))
+            write_file(self.html, stopped_page(stopped))
         if self.as_json:
             self._tell_json(stopped.headline, stopped.exit_code, None)
         elif self.github:
@@ -138,26 +132,15 @@ class _Outputs(NamedTuple):
             click.echo(line, err=self.as_json)
         where = os.environ.get(SUMMARY)
         if where:
-            _write(Path(where), summary.encode("utf-8", "backslashreplace"), mode="ab")
+            write_file(Path(where), summary, mode="ab")
 
 
 def _print(found: Checked, strict: bool, every: bool) -> None:
     """Print the headline, and the rules where there is anything to see in them."""
     click.echo(found.headline(strict))
     if every or not found.identical:
-        console = Console()
+        console = terminal()
         width = console.width if console.is_terminal else None
-        if width is None:
-            console = Console(width=_UNLIMITED)
         console.print(rules_table(found, width, every), crop=False)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-
-
-def _write(path: Path, content: bytes, mode: str = "wb") -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode) as file:
-            file.write(content)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error

@@ -73,7 +73,7 @@ def open_page(browser, page_file) -> Iterator[Opener]:
             )
             stack.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(5000)
+            page.set_default_timeout(30_000)  # a busy machine is slow to load
             requests: list[str] = []
             complaints: list[str] = []
             page.on("request", lambda request: requests.append(request.url))
