@@ -98,7 +98,7 @@ class _Outputs(NamedTuple):
             # Drawing takes long to import.
             from merbench.check.page import gate_page  # noqa: PLC0415
 
-            write_file(self.html, gate_page(found, held.run, held.reference, strict).encode())
+            write_file(self.html, gate_page(found, held.run, held.reference, strict))
         if self.as_json:
             self._tell_json(found.headline(strict), found.exit_code(strict), found)
         else:
@@ -113,7 +113,7 @@ class _Outputs(NamedTuple):
         if self.html is not None:
             from merbench.check.page import stopped_page  # noqa: PLC0415
 
-            write_file(self.html, stopped_page(stopped).encode())
+            write_file(self.html, stopped_page(stopped))
         if self.as_json:
             self._tell_json(stopped.headline, stopped.exit_code, None)
         elif self.github:
@@ -132,7 +132,7 @@ class _Outputs(NamedTuple):
             click.echo(line, err=self.as_json)
         where = os.environ.get(SUMMARY)
         if where:
-            write_file(Path(where), summary.encode(), mode="ab")
+            write_file(Path(where), summary, mode="ab")
 
 
 def _print(found: Checked, strict: bool, every: bool) -> None:

@@ -17,12 +17,20 @@ def terminal() -> Console:
     return console if console.is_terminal else Console(width=_UNLIMITED)
 
 
-def write_file(path: Path, content: bytes, mode: str = "wb") -> None:
+def write_file(path: Path, content: bytes | str, mode: str = "wb") -> None:
     """Write a file, and the folders above it.
+
+    Args:
+        path: of the file.
+        content: of it; text becomes UTF-8, with escapes for what no file takes, as names of files
+            may hold it.
+        mode: as `open` has it, for bytes.
 
     Raises:
         ConfigError: it cannot be written.
     """
+    if isinstance(content, str):
+        content = content.encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open(mode) as file:

@@ -106,3 +106,15 @@ def test_without_a_verdict_and_flags_stdout_is_empty(merbench, before, other):
     said = merbench("check", other, "--reference", before)
     assert said.out == ""
     assert "corpus fingerprint" in said.err
+
+
+def test_a_name_that_is_no_text_ends_in_no_traceback(merbench, before, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    junit, page = tmp_path / "junit.xml", tmp_path / "check.html"
+    arguments = ("check", "\udcff", "--reference", before, "--junit", junit, "--html", page)
+    # A real process: its stderr takes any text.
+    said = merbench.process(*arguments, "--github")
+    assert said.code == 3
+    assert "Traceback" not in said.err
+    assert cases(junit.read_bytes())
+    assert r"\udcff" in page.read_text("utf-8")
