@@ -1,0 +1,148 @@
+"""The workers of a cluster, as the run meets them: checked, told, and given the corpus once."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from distributed import Client
+
+from merbench.errors import ConfigError
+from merbench.execution.cluster import host
+from merbench.execution.cluster.parcel import Parcel, parcel, pieces
+from merbench.execution.cluster.passport import Passport, classes_of, in_words, passport
+from merbench.execution.engine import Work
+from merbench.execution.protocol import Protocol
+
+_GOODBYE = 2.0
+_RECOUNT = 1.0
+
+
+class Hosts:
+    """Every worker that takes part.
+
+    Args:
+        client: of the cluster.
+        work: what is to be done.
+        protocol: what tasks share; its corpus lies in files.
+        resource: that a worker must offer to be given tasks, None where any will do.
+    """
+
+    def __init__(
+        self, client: Client, work: Work, protocol: Protocol, resource: str | None
+    ) -> None:
+        self._client, self._resource = client, resource
+        self._classes = classes_of(work)
+        self._passport = passport(self._classes)
+        self.parcel: Parcel = parcel(f"run-{uuid.uuid4().hex}", protocol)
+        self.sent_to: list[str] = []
+        self._seats, self._counted = 0, -_RECOUNT
+
+    @property
+    def token(self) -> str:
+        """Of the run."""
+        return self.parcel.token
+
+    def seats(self) -> int:
+        """Return how many tasks the cluster does at once now."""
+        if time.monotonic() - self._counted >= _RECOUNT:
+            self._count(self._workers())
+        return self._seats
+
+    def _count(self, workers: Mapping[str, Any]) -> None:
+        offered = [worker.get("resources", {}) for worker in workers.values()]
+        self._seats = sum(
+            int(each.get(self._resource, 0)) if self._resource else 1 for each in offered
+        )
+        self._counted = time.monotonic()
+
+    def greet_all(self) -> None:
+        """Make every worker that is there ready; those that come later say so themselves.
+
+        Raises:
+            ConfigError: see `greet`; or no worker offers the resource that tasks need.
+        """
+        found = self._workers()
+        self._count(found)
+        if self._resource and found and not self._seats:
+            raise ConfigError(
+                f"none of the {len(found)} workers offers the resource {self._resource}; start "
+                f"one for each device: CUDA_VISIBLE_DEVICES=0 dask worker ADDRESS --nthreads 1 "
+                f"--resources {self._resource}=1"
+            )
+        if found:
+            self.greet([*found])
+
+    def greet(self, addresses: Sequence[str]) -> None:
+        """Make workers ready for tasks.
+
+        Raises:
+            ConfigError: a worker has other code or versions than this process.
+        """
+        answers = self._on(addresses, passport, self._classes)
+        for address, answer in answers.items():
+            if isinstance(answer, Passport):
+                differences = self._passport.differences(answer)
+            else:
+                differences = [f"merbench cannot be used there ({_reason(answer)})"]
+            if differences:
+                raise ConfigError(
+                    f"worker {address} is refused, since results would depend on which worker "
+                    f"made them: {in_words(differences)}; install there what is installed here"
+                )
+        lacking = self._told([*answers])
+        for piece in pieces(self.parcel) if lacking else ():
+            self._on(lacking, host.receive, self.parcel.fingerprint, piece)
+        self.sent_to += lacking
+        unhappy = self._told(lacking) if lacking else []
+        # One that went away meanwhile is no concern; one that stays and cannot read is.
+        stay = [address for address in unhappy if address in self._workers()]
+        if stay:
+            raise ConfigError(
+                f"worker {stay[0]}: what it received is not the corpus that was sent; has its "
+                "disk room for it?"
+            )
+
+    def part(self) -> None:
+        """Leave nothing of the run with any worker."""
+        if self._client.status == "running":
+            self._client.sync(
+                self._client._run,
+                host.leave,
+                self.parcel,
+                on_error="ignore",
+                callback_timeout=_GOODBYE,
+            )
+
+    def _told(self, addresses: Sequence[str]) -> list[str]:
+        """Tell workers of the run; return those that lack its corpus.
+
+        Raises:
+            ConfigError: a worker cannot take it.
+        """
+        answers = self._on(addresses, host.take_in, self.parcel)
+        for address, answer in answers.items():
+            if not isinstance(answer, bool):
+                raise ConfigError(f"worker {address} cannot take the run: {_reason(answer)}")
+        return [address for address, answer in answers.items() if not answer]
+
+    def _on(
+        self, addresses: Sequence[str], function: Callable[..., Any], *arguments: Any
+    ) -> dict[str, Any]:
+        """Call a function on workers at once, and return answers or errors of those still there."""
+        answers = self._client.run(function, *arguments, workers=[*addresses], on_error="return")
+        return {
+            address: answer
+            for address, answer in answers.items()
+            if not isinstance(answer, OSError) or address in self._workers()
+        }
+
+    def _workers(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return found
+
+
+def _reason(answer: object) -> str:
+    return f"{type(answer).__name__}: {answer}"
