@@ -67,8 +67,9 @@ class Merbench:
 
     def process(self, *arguments: object, **settings: Any) -> Said:
         """Run a command as a process."""
+        patience = settings.pop("patience", 120)
         started = self.start(*arguments, **settings)
-        out, err = started.communicate(timeout=120)
+        out, err = started.communicate(timeout=patience)
         return Said(started.returncode, out, err)
 
     def suite(self, name: str = "tiny.yaml", **changes: Any) -> Path:

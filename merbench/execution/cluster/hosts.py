@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from distributed import Client
@@ -37,7 +38,7 @@ class Hosts:
         self._classes = classes_of(work)
         self._passport = passport(self._classes)
         self.parcel: Parcel = parcel(f"run-{uuid.uuid4().hex}", protocol)
-        self.sent_to: list[str] = []
+        self._told_of: set[str] = set()
         self._seats, self._counted = 0, -_RECOUNT
 
     @property
@@ -95,7 +96,6 @@ class Hosts:
         lacking = self._told([*answers])
         for piece in pieces(self.parcel) if lacking else ():
             self._on(lacking, host.receive, self.parcel.fingerprint, piece)
-        self.sent_to += lacking
         unhappy = self._told(lacking) if lacking else []
         # One that went away meanwhile is no concern; one that stays and cannot read is.
         stay = [address for address in unhappy if address in self._workers()]
@@ -106,15 +106,21 @@ class Hosts:
             )
 
     def part(self) -> None:
-        """Leave nothing of the run with any worker."""
-        if self._client.status == "running":
-            self._client.sync(
-                self._client._run,
-                host.leave,
-                self.parcel,
-                on_error="ignore",
-                callback_timeout=_GOODBYE,
-            )
+        """Leave nothing of the run with any worker; one that is busy hears of it later."""
+        there = [*self._told_of & self._workers().keys()] if self._connected() else []
+        if there:
+            with suppress(TimeoutError, OSError):
+                self._client.sync(
+                    self._client._run,
+                    host.leave,
+                    self.parcel,
+                    workers=there,
+                    on_error="ignore",
+                    callback_timeout=_GOODBYE,
+                )
+
+    def _connected(self) -> bool:
+        return bool(self._client.status == "running")
 
     def _told(self, addresses: Sequence[str]) -> list[str]:
         """Tell workers of the run; return those that lack its corpus.
@@ -122,6 +128,7 @@ class Hosts:
         Raises:
             ConfigError: a worker cannot take it.
         """
+        self._told_of.update(addresses)
         answers = self._on(addresses, host.take_in, self.parcel)
         for address, answer in answers.items():
             if not isinstance(answer, bool):
