@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,6 +70,8 @@ class DaskEngine:
             if address is None:
                 gpus = devices(torch.cuda.device_count(), os.environ) if resource else ()
                 address = stack.enter_context(own_cluster(self.workers, gpus)).scheduler_address
+            # What it has to say of a lost scheduler, the run says itself.
+            logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
             try:
                 client = Client(address, timeout=_CONNECT, set_as_default=False, name="merbench")
             except (OSError, ValueError) as error:
