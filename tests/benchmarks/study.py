@@ -131,9 +131,7 @@ def measure(cells: int, engine: Engine, folder: Path) -> Measured:
         per_cell=(last - first) / max(len(clock.times) - 1, 1),
         memory=tuple(round(seen[i * (len(seen) - 1) // 9], 1) for i in range(10)),
         growth=_median(seen[-end:]) - _median(seen[:end]),
-        tables={
-            name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in _TABLES
-        },
+        tables={name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in _TABLES},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dask
 from distributed import Client, Future
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.scheduler import KilledWorker
 
 from merbench.errors import CellError, IncompleteError
@@ -28,11 +28,15 @@ _DIED = (
     "{workers} worker processes died while they were at it: out of memory, or a crash in native "
     "code"
 )
+_GONE = (
+    "the connection to the Dask scheduler is lost; what was done is kept, and the same command "
+    "goes on once a scheduler is there"
+)
 _LOST = "the cluster gave it up {tries} times without a word why"
 _POLL = 1.0
-# Enough that no worker waits and that a cluster which grows by need sees the need; few enough that
-# what lies with the scheduler does not grow with the run.
-_FEW, _AHEAD = 16, 3
+# The next errand is there before the last one ends, and a cluster that grows by need sees the need.
+# More would be bound to workers too early, and would make what lies with the scheduler grow.
+_AT_FIRST, _AHEAD = 16, 2
 _TRIES = 50
 Result = list[Ended] | Unready
 _Future = Future[Any]
@@ -75,17 +79,20 @@ class Campaign:
             IncompleteError: the scheduler is gone.
         """
         try:
-            self._hosts.greet_all()
+            self._hosts.greet_new()
             yield from self._hand_out()
             while self._given:
                 yield from self._collect(self._next())
                 yield from self._hand_out()
+        except (OSError, ClosedClientError) as error:
+            # What the store has to say is an outcome; this came over the network.
+            raise IncompleteError(_GONE) from error
         finally:
             self._abandon()
 
     def _hand_out(self) -> Iterator[Outcome]:
         """Fill the window; an errand whose stages cannot be read ends here."""
-        window = max(_FEW, _AHEAD * self._hosts.seats())
+        window = _AHEAD * self._hosts.seats() + 1 if self._hosts.seats() else _AT_FIRST
         while len(self._given) < window:
             errand = self._agenda.next(alone=not self._given)
             if errand is None:
@@ -132,10 +139,7 @@ class Campaign:
 
     def _check_scheduler(self) -> None:
         if self._client.status != "running":
-            raise IncompleteError(
-                "the connection to the Dask scheduler is lost; what was done is kept, and the "
-                "same command goes on once a scheduler is there"
-            )
+            raise IncompleteError(_GONE)
 
     def _collect(self, future: _Future) -> Iterator[Outcome]:
         given = self._given.pop(future)
@@ -143,7 +147,7 @@ class Campaign:
             result: Result = future.result()
         except KilledWorker as error:
             yield from self._bury(given.errand, error.allowed_failures + 1)
-        except FutureCancelledError:
+        except (FutureCancelledError, OSError):
             self._check_scheduler()
             yield from self._again(given.errand)
         except Exception as error:
@@ -151,7 +155,8 @@ class Campaign:
             yield from self._fail(given.errand, f"{type(error).__name__}: {error}", details)
         else:
             if isinstance(result, Unready):
-                self._hosts.greet([result.address])
+                self._hosts.greet_new()
+            if isinstance(result, Unready) or not result:
                 yield from self._again(given.errand)
             else:
                 yield from map(self._keep, given.errand.tasks, result)
@@ -167,8 +172,9 @@ class Campaign:
             parent = store.cells if isinstance(task, CellTask) else store.stages
             try:
                 unpack(ended.made, parent)
-            except CellError as error:
-                outcome = Outcome(task.folder, outcome.seconds, str(error))
+            except (CellError, OSError) as error:
+                text = f"cannot be stored: {error}"
+                outcome = Outcome(task.folder, outcome.seconds, text)
         if outcome.error is None:
             self._agenda.is_there(task.folder)
         else:

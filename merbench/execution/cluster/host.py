@@ -13,12 +13,14 @@ from pathlib import Path
 
 from distributed import Worker, get_worker
 
+from merbench.errors import ConfigError
 from merbench.execution.cluster.parcel import Parcel, Piece, corpus_in
 from merbench.execution.engine import Task
 from merbench.execution.plan import CellTask
 from merbench.execution.prepare import forget_prepared
 from merbench.execution.protocol import Protocol
 from merbench.execution.tasks import Outcome, run_tasks
+from merbench.execution.together import _resident
 from merbench.store.packed import PackedFolder, pack, unpack
 from merbench.store.store import Store
 
@@ -94,7 +96,10 @@ def take_in(sent: Parcel, dask_worker: Worker) -> bool:
     if sent.token in _host.runs:
         return True
     own = _scratch(dask_worker) / sent.token
-    own.mkdir(parents=True, exist_ok=True)
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{own}: cannot write there ({error.strerror})") from error
     received = _received(sent.fingerprint, dask_worker)
     there = tuple(received / f"{number}.npy" for number in range(len(sent.files)))
     for files in (there, sent.files):
@@ -124,7 +129,7 @@ def leave(sent: Parcel, dask_worker: Worker) -> None:
             thread, error = ctypes.c_ulong(run.thread), ctypes.py_object(_StoppedError)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
     if run is None or run.thread is None:
-        forget_prepared()
+        _forget()
     shutil.rmtree(_scratch(dask_worker) / sent.token, ignore_errors=True)
     shutil.rmtree(_received(sent.fingerprint, dask_worker), ignore_errors=True)
 
@@ -156,7 +161,7 @@ def work(token: str, tasks: Sequence[Task], *stages: PackedFolder) -> list[Ended
             for folder in (run.store.cells, run.store.stages):
                 shutil.rmtree(folder, ignore_errors=True)
             if token not in _host.runs:
-                forget_prepared()
+                _forget()
                 shutil.rmtree(run.store.root, ignore_errors=True)
 
 
@@ -186,6 +191,13 @@ def _ended(run: _Run, tasks: Sequence[Task], stages: Sequence[PackedFolder]) -> 
         details = "".join(traceback.format_exception(error))
         text = f"{type(error).__name__}: {error}"
         return [Ended(Outcome(task.folder, 0.0, text, details), None) for task in tasks]
+
+
+def _forget() -> None:
+    """Let go of what tasks left in this process, on its device too."""
+    forget_prepared()
+    # Stages that fleets keep are those of one run: to begin another, of nothing, forgets them.
+    _resident.keep(Store(Path()), "", {})
 
 
 def _made(task: Task, store: Store) -> PackedFolder:

@@ -59,11 +59,11 @@ class Hosts:
         )
         self._counted = time.monotonic()
 
-    def greet_all(self) -> None:
-        """Make every worker that is there ready; those that come later say so themselves.
+    def greet_new(self) -> None:
+        """Make every worker ready that does not know the run.
 
         Raises:
-            ConfigError: see `greet`; or no worker offers the resource that tasks need.
+            ConfigError: see `_greet`; or no worker offers the resource that tasks need.
         """
         found = self._workers()
         self._count(found)
@@ -73,10 +73,11 @@ class Hosts:
                 f"one for each device: CUDA_VISIBLE_DEVICES=0 dask worker ADDRESS --nthreads 1 "
                 f"--resources {self._resource}=1"
             )
-        if found:
-            self.greet([*found])
+        new = [address for address in found if address not in self._told_of]
+        if new:
+            self._greet(new)
 
-    def greet(self, addresses: Sequence[str]) -> None:
+    def _greet(self, addresses: Sequence[str]) -> None:
         """Make workers ready for tasks.
 
         Raises:
@@ -138,12 +139,13 @@ class Hosts:
     def _on(
         self, addresses: Sequence[str], function: Callable[..., Any], *arguments: Any
     ) -> dict[str, Any]:
-        """Call a function on workers at once, and return answers or errors of those still there."""
+        """Call a function on workers at once; return answers, or errors, of those still there."""
         answers = self._client.run(function, *arguments, workers=[*addresses], on_error="return")
+        # What goes wrong there is another error: this is the way there.
         return {
             address: answer
             for address, answer in answers.items()
-            if not isinstance(answer, OSError) or address in self._workers()
+            if not isinstance(answer, OSError)
         }
 
     def _workers(self) -> dict[str, Any]:
