@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import queue
 import traceback
 from collections.abc import Generator, Iterator
@@ -79,6 +80,7 @@ class Campaign:
             IncompleteError: the scheduler is gone.
         """
         try:
+            self._hosts.check_scheduler()
             self._hosts.greet_new()
             yield from self._hand_out()
             while self._given:
@@ -121,7 +123,8 @@ class Campaign:
             future = self._client.submit(
                 host.work,
                 self._hosts.token,
-                errand.tasks,
+                # Sealed: the scheduler opens what it is sent, and need not have users' methods.
+                pickle.dumps(errand.tasks),
                 *lent,
                 key=name,
                 pure=False,

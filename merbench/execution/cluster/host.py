@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import pickle
 import shutil
 import threading
 import traceback
@@ -139,12 +140,12 @@ def carry(stage: PackedFolder) -> PackedFolder:
     return stage
 
 
-def work(token: str, tasks: Sequence[Task], *stages: PackedFolder) -> list[Ended] | Unready:
+def work(token: str, sealed: bytes, *stages: PackedFolder) -> list[Ended] | Unready:
     """Do tasks that train together.
 
     Args:
         token: of the run.
-        tasks: one, or a fleet's.
+        sealed: tasks, pickled; one, or a fleet's.
         stages: what they need.
     """
     with _host.busy:
@@ -153,7 +154,7 @@ def work(token: str, tasks: Sequence[Task], *stages: PackedFolder) -> list[Ended
             return Unready(get_worker().address)
         try:
             with _stoppable(token, run):
-                return _ended(run, tasks, stages)
+                return _ended(run, pickle.loads(sealed), stages)
         except _StoppedError:
             return []
         finally:

@@ -59,6 +59,20 @@ class Hosts:
         )
         self._counted = time.monotonic()
 
+    def check_scheduler(self) -> None:
+        """Make sure that the scheduler can read what it passes on.
+
+        Raises:
+            ConfigError: it has no merbench, or not the extra's packages.
+        """
+        try:
+            self._client.run_on_scheduler(passport, ())
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"the scheduler cannot use merbench ({_reason(error)}); install there what is "
+                "installed here"
+            ) from error
+
     def greet_new(self) -> None:
         """Make every worker ready that does not know the run.
 

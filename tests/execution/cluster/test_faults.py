@@ -140,7 +140,7 @@ def test_an_interrupted_run_ends_soon_and_leaves_nothing(merbench, tmp_path, end
         _, err = process.communicate(timeout=60)
         took = time.monotonic() - before
         assert took < SOON, took
-        assert process.returncode == 130
+        assert process.returncode == 130, err
         assert err.endswith("Interrupted: what was done is kept; the same command goes on.\n")
         assert "Traceback" not in err
         assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
