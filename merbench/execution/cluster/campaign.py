@@ -34,7 +34,7 @@ _GONE = (
     "goes on once a scheduler is there"
 )
 _LOST = "the cluster gave it up {tries} times without a word why"
-_POLL = 1.0
+_POLL = 0.5
 # The next errand is there before the last one ends, and a cluster that grows by need sees the need.
 # More would be bound to workers too early, and would make what lies with the scheduler grow.
 _AT_FIRST, _AHEAD = 16, 2
@@ -81,7 +81,6 @@ class Campaign:
         """
         try:
             self._hosts.check_scheduler()
-            self._hosts.greet_new()
             yield from self._hand_out()
             while self._given:
                 yield from self._collect(self._next())
@@ -94,7 +93,8 @@ class Campaign:
 
     def _hand_out(self) -> Iterator[Outcome]:
         """Fill the window; an errand whose stages cannot be read ends here."""
-        window = _AHEAD * self._hosts.seats() + 1 if self._hosts.seats() else _AT_FIRST
+        self._hosts.meet()
+        window = _AHEAD * self._hosts.seats + 1 if self._hosts.seats else _AT_FIRST
         while len(self._given) < window:
             errand = self._agenda.next(alone=not self._given)
             if errand is None:
@@ -139,6 +139,7 @@ class Campaign:
                 return self._ended.get(timeout=_POLL)
             except queue.Empty:
                 self._check_scheduler()
+                self._hosts.meet()
 
     def _check_scheduler(self) -> None:
         if self._client.status != "running":
@@ -157,8 +158,6 @@ class Campaign:
             details = "".join(traceback.format_exception(error))
             yield from self._fail(given.errand, f"{type(error).__name__}: {error}", details)
         else:
-            if isinstance(result, Unready):
-                self._hosts.greet_new()
             if isinstance(result, Unready) or not result:
                 yield from self._again(given.errand)
             else:

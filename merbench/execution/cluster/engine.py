@@ -60,7 +60,7 @@ class DaskEngine:
             hosts = Hosts(client, work, protocol, resource)
             campaign = Campaign(client, work, Agenda(work, self.costs), hosts, resource)
             for outcome in campaign.outcomes():
-                self._seats = hosts.seats()
+                self._seats = hosts.seats
                 yield outcome
 
     @contextmanager

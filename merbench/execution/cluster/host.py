@@ -6,6 +6,7 @@ import ctypes
 import pickle
 import shutil
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from merbench.execution.together import _resident
 from merbench.store.packed import PackedFolder, pack, unpack
 from merbench.store.store import Store
 
+_PATIENCE, _LOOK = 60.0, 0.05
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -41,7 +44,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Unready:
-    """The answer of a worker that does not know the run: it came later, or was replaced.
+    """The answer of a worker that was never told of the run, though it waited.
 
     Attributes:
         address: of the worker.
@@ -149,7 +152,7 @@ def work(token: str, sealed: bytes, *stages: PackedFolder) -> list[Ended] | Unre
         stages: what they need.
     """
     with _host.busy:
-        run = _host.runs.get(token)
+        run = _told_of(token)
         if run is None:
             return Unready(get_worker().address)
         try:
@@ -164,6 +167,18 @@ def work(token: str, sealed: bytes, *stages: PackedFolder) -> list[Ended] | Unre
             if token not in _host.runs:
                 _forget()
                 shutil.rmtree(run.store.root, ignore_errors=True)
+
+
+def _told_of(token: str) -> _Run | None:
+    """Return a run, once the coordinator has met this worker, which came late or was replaced.
+
+    The task waits here and is not handed back: Dask counts the deaths of workers by task, and a
+    task that kills its workers is always met by new ones.
+    """
+    end = time.monotonic() + _PATIENCE
+    while token not in _host.runs and time.monotonic() < end:
+        time.sleep(_LOOK)
+    return _host.runs.get(token)
 
 
 @contextmanager

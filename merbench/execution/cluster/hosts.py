@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,7 @@ from merbench.execution.engine import Work
 from merbench.execution.protocol import Protocol
 
 _GOODBYE = 2.0
-_RECOUNT = 1.0
+_LOOK = 0.5
 
 
 class Hosts:
@@ -39,25 +39,17 @@ class Hosts:
         self._passport = passport(self._classes)
         self.parcel: Parcel = parcel(f"run-{uuid.uuid4().hex}", protocol)
         self._told_of: set[str] = set()
-        self._seats, self._counted = 0, -_RECOUNT
+        self._seats, self._looked = 0, -_LOOK
 
     @property
     def token(self) -> str:
         """Of the run."""
         return self.parcel.token
 
+    @property
     def seats(self) -> int:
-        """Return how many tasks the cluster does at once now."""
-        if time.monotonic() - self._counted >= _RECOUNT:
-            self._count(self._workers())
+        """How many tasks the cluster does at once, as far as is known."""
         return self._seats
-
-    def _count(self, workers: Mapping[str, Any]) -> None:
-        offered = [worker.get("resources", {}) for worker in workers.values()]
-        self._seats = sum(
-            int(each.get(self._resource, 0)) if self._resource else 1 for each in offered
-        )
-        self._counted = time.monotonic()
 
     def check_scheduler(self) -> None:
         """Make sure that the scheduler can read what it passes on.
@@ -73,15 +65,18 @@ class Hosts:
                 "installed here"
             ) from error
 
-    def greet_new(self) -> None:
-        """Make every worker ready that does not know the run.
+    def meet(self) -> None:
+        """See who is there, now and then, and make every worker ready that does not know the run.
 
         Raises:
             ConfigError: see `_greet`; or no worker offers the resource that tasks need.
         """
+        if time.monotonic() - self._looked < _LOOK:
+            return
         found = self._workers()
-        self._count(found)
-        if self._resource and found and not self._seats:
+        offered = [worker.get("resources", {}).get(self._resource, 0) for worker in found.values()]
+        self._seats = len(found) if self._resource is None else int(sum(offered))
+        if found and not self._seats:
             raise ConfigError(
                 f"none of the {len(found)} workers offers the resource {self._resource}; start "
                 f"one for each device: CUDA_VISIBLE_DEVICES=0 dask worker ADDRESS --nthreads 1 "
@@ -90,6 +85,7 @@ class Hosts:
         new = [address for address in found if address not in self._told_of]
         if new:
             self._greet(new)
+        self._looked = time.monotonic()
 
     def _greet(self, addresses: Sequence[str]) -> None:
         """Make workers ready for tasks.

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-import dask
 from distributed import Nanny, Scheduler, SpecCluster
 
 GPU = "GPU"
@@ -17,6 +16,8 @@ _LOOPBACK = "127.0.0.1"
 _DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _PATIENCE = 2.0
+# Of workers at one task: twice is no accident, and then it is tried alone.
+_DEATHS = 2
 
 
 def devices(count: int, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -49,19 +50,23 @@ def own_cluster(workers: int, gpus: Sequence[str] = ()) -> Iterator[SpecCluster]
     each: list[dict[str, object]] = [{} for _ in range(workers)]
     if gpus:
         each = [{"env": {_VISIBLE: name}, "resources": {GPU: 1}} for name in gpus[:workers]]
-    with dask.config.set({"distributed.scheduler.allowed-failures": 3}):
-        cluster = SpecCluster(
-            scheduler={
-                "cls": Scheduler,
-                "options": {"host": _LOOPBACK, "port": 0, "dashboard": False},
+    cluster = SpecCluster(
+        scheduler={
+            "cls": Scheduler,
+            "options": {
+                "host": _LOOPBACK,
+                "port": 0,
+                "dashboard": False,
+                "allowed_failures": _DEATHS - 1,
             },
-            workers={
-                number: {"cls": Nanny, "options": {**options, **some}}
-                for number, some in enumerate(each)
-            },
-            silence_logs=logging.CRITICAL,
-            name="merbench",
-        )
+        },
+        workers={
+            number: {"cls": Nanny, "options": {**options, **some}}
+            for number, some in enumerate(each)
+        },
+        silence_logs=logging.CRITICAL,
+        name="merbench",
+    )
     try:
         yield cluster
     finally:
@@ -75,5 +80,5 @@ def _end(cluster: SpecCluster) -> None:
         if nanny.pid:
             with suppress(ProcessLookupError):
                 os.kill(nanny.pid, signal.SIGKILL)
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, OSError, EOFError):
         cluster.close(timeout=_PATIENCE)
