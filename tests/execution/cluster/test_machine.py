@@ -43,7 +43,7 @@ def test_each_process_sees_one_device_and_is_given_tasks_that_ask_for_one(merben
         shared(plan.protocol, tmp_path) as protocol,
     ):
         client.wait_for_workers(2, timeout=100)
-        seen = client.run(os.environ.get, "CUDA_VISIBLE_DEVICES")
+        seen = client.run(lambda: os.environ.get("CUDA_VISIBLE_DEVICES"))
         assert sorted(seen.values()) == ["3", "7"]
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         assert [(w["resources"], w["nthreads"]) for w in workers] == [({GPU: 1}, 1)] * 2
