@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ class Merbench:
 
     folder: Path
     capture: pytest.CaptureFixture[str]
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def __call__(self, *arguments: object) -> Said:
         """Run a command in this process."""
@@ -54,7 +57,7 @@ class Merbench:
             "from merbench.cli import main; main()"
         )
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings.pop("env", {})}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", program, *map(str, arguments)],
             cwd=self.folder,
             env=environment,
@@ -64,11 +67,14 @@ class Merbench:
             start_new_session=True,
             **settings,
         )
+        self.started.append(process)
+        return process
 
     def process(self, *arguments: object, **settings: Any) -> Said:
         """Run a command as a process."""
+        patience = settings.pop("patience", 120)
         started = self.start(*arguments, **settings)
-        out, err = started.communicate(timeout=120)
+        out, err = started.communicate(timeout=patience)
         return Said(started.returncode, out, err)
 
     def suite(self, name: str = "tiny.yaml", **changes: Any) -> Path:
@@ -97,11 +103,16 @@ def names(folder: Path) -> list[str]:
 @pytest.fixture
 def merbench(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Merbench:
+) -> Iterator[Merbench]:
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith("MERBENCH_") and n != "MERBENCH_CORPORA"]:
         monkeypatch.delenv(name)
-    return Merbench(tmp_path, capsys)
+    found = Merbench(tmp_path, capsys)
+    yield found
+    for process in found.started:  # what a failed test has left
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from merbench.execution.cost import Costs
+from merbench.execution.engine import Engine, Task
 from merbench.execution.plan import CellTask
-from merbench.execution.run import Task
 from merbench.execution.tasks import Outcome
 
 _LINE_EVERY = 60.0
@@ -19,8 +19,8 @@ _LINE_EVERY = 60.0
 class ProgressWatcher:
     """Shows tasks done and time left; says nothing where it is to be quiet."""
 
-    def __init__(self, console: Console, jobs: int, costs: Costs, *, quiet: bool) -> None:
-        self.console, self.jobs, self.costs, self.quiet = console, jobs, costs, quiet
+    def __init__(self, console: Console, engine: Engine, costs: Costs, *, quiet: bool) -> None:
+        self.console, self.engine, self.costs, self.quiet = console, engine, costs, quiet
         self.left: dict[str, Task] = {}
         self.total = self.failed = 0
         self.last_line = time.monotonic()
@@ -68,7 +68,7 @@ class ProgressWatcher:
                 markup=False,
                 style="red",
             )
-        seconds = self.costs.total(self.left.values()) / self.jobs
+        seconds = self.costs.total(self.left.values()) / self.engine.width
         finished = self.total - len(self.left)
         name = task.label if isinstance(task, CellTask) else task.stage.name
         self.bar.update(

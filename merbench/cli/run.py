@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from merbench.cli.options import SuiteChoice, confirm_discard, default_jobs, option, suite_options
+from merbench.cli.engines import BACKENDS, Backend, check_backend, device_of, make_engine
+from merbench.cli.options import SuiteChoice, confirm_discard, option, suite_options
 from merbench.cli.progress import ProgressWatcher
 from merbench.execution.cost import history
-from merbench.execution.device import choose_device
 from merbench.execution.plan import make_plan
 from merbench.execution.run import RunOutcome, run_plan
 from merbench.results.confusion import read_confusion
@@ -33,7 +33,8 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 @click.command()
 @suite_options
-@option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
+@option("--backend", type=click.Choice(BACKENDS), default="local", show_default=True)
+@option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster [one of the run's own].")
 @option("--fresh", is_flag=True, help="Discard what is in the run directory first.")
 @option("--yes", is_flag=True, help="Do not ask before discarding.")
 @option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -56,7 +57,8 @@ def run_command(
     folds: str | None,
     seeds: str | None,
     settings: tuple[str, ...],
-    backend: str,
+    backend: Backend,
+    scheduler: str | None,
     fresh: bool,
     yes: bool,
     as_json: bool,
@@ -71,7 +73,9 @@ def run_command(
     merbench run quick
     merbench run full_grid --jobs 4 --methods nmer,mmin
     merbench run ravdess --corpus table:path/to/ravdess
+    merbench run full_grid --backend dask --scheduler tcp://head:8786
     """  # noqa: D301  # click looks for the character, not for two
+    check_backend(backend, scheduler, jobs)
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     loaded = load_suite(
         choice.suite,
@@ -81,16 +85,16 @@ def run_command(
         folds=choice.folds,
         seeds=choice.seeds,
     )
-    chosen = choose_device(device)
+    chosen = device_of(backend, scheduler, device)
     root = out or Path("runs") / loaded.suite.name
-    workers = jobs or (1 if chosen.startswith("cuda") else default_jobs())
     if fresh and (root / "cells").is_dir() and not yes:
         confirm_discard(f"Discard the run in {root}?")
     plan = make_plan(loaded, chosen)
     errors = Console(stderr=True, soft_wrap=True)
     costs = history(plan, Store(root))
-    with ProgressWatcher(errors, workers, costs, quiet=quiet or as_json) as watcher:
-        outcome = run_plan(plan, root, workers, watcher, fresh=fresh)
+    engine = make_engine(backend, scheduler, jobs, chosen, costs)
+    with ProgressWatcher(errors, engine, costs, quiet=quiet or as_json) as watcher:
+        outcome = run_plan(plan, root, engine, watcher, fresh=fresh)
     if as_json:
         click.echo(json.dumps(_as_dict(outcome), indent=1))
     elif outcome.done:

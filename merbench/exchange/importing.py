@@ -19,6 +19,7 @@ from merbench.exchange.frame import Frame
 from merbench.exchange.rows import PredictionsFile
 from merbench.execution import provenance
 from merbench.execution.identity import identity_of
+from merbench.execution.local import LocalEngine
 from merbench.execution.plan import Plan
 from merbench.execution.run import Quiet, run_alone
 from merbench.results.header import TableHeader
@@ -190,7 +191,7 @@ def _show(plan: Plan, store: Store, identity: Identity) -> bool:
     if run is None:
         # What a run does when there is nothing to train is all that is wanted here.
         empty = dataclasses.replace(plan, labels=(), cells=(), stages=())
-        run_alone(empty, store.root, 1, Quiet())
+        run_alone(empty, store.root, LocalEngine(1), Quiet())
         return True
     imports = usable(read_imports(store), identity).imports
     imported = {folder for each in run.get("imports", []) for folder in each["folders"]}

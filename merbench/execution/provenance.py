@@ -66,7 +66,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def device_name(device: str) -> str:
-    """Return the device as tables show it."""
-    if device.startswith("cuda"):
+    """Return the device as tables show it; of a GPU elsewhere the kind is all that is known."""
+    if device.startswith("cuda") and torch.cuda.is_available():
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return device

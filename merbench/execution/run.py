@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from merbench.errors import ConfigError
+from merbench.errors import ConfigError, MerbenchError
 from merbench.execution import provenance
-from merbench.execution.cost import guess
+from merbench.execution.engine import Engine, Task, Work
 from merbench.execution.identity import identity_of
 from merbench.execution.plan import CellTask, Plan, StageTask
-from merbench.execution.protocol import Protocol
-from merbench.execution.sharing import shared
 from merbench.execution.tasks import Outcome
-from merbench.execution.worker import outcomes
 from merbench.store.directory import RUN, alone, discard, read_run, refuse_strangers
 from merbench.store.folders import write_text
 from merbench.store.imports import (
@@ -32,8 +29,6 @@ from merbench.store.imports import (
 )
 from merbench.store.rebuild import rebuild_tables
 from merbench.store.store import Store
-
-Task = StageTask | CellTask
 
 
 class Watcher(Interface):
@@ -89,14 +84,14 @@ class RunOutcome:
 
 
 def run_plan(
-    plan: Plan, root: Path, jobs: int, watcher: Watcher, *, fresh: bool = False
+    plan: Plan, root: Path, engine: Engine, watcher: Watcher, *, fresh: bool = False
 ) -> RunOutcome:
     """Train and evaluate every cell of a plan that is not yet in the run.
 
     Args:
         plan: what is to be there.
         root: the run directory.
-        jobs: how many tasks run at once.
+        engine: does the tasks.
         watcher: is told how it goes.
         fresh: discard what is there first.
 
@@ -109,12 +104,12 @@ def run_plan(
             discard(root)
         _check_same_corpus(root, plan)
         refuse_taken(read_imports(Store(root)), plan.labels, root)
-        return run_alone(plan, root, jobs, watcher)
+        return run_alone(plan, root, engine, watcher)
 
 
-def run_alone(plan: Plan, root: Path, jobs: int, watcher: Watcher) -> RunOutcome:
+def run_alone(plan: Plan, root: Path, engine: Engine, watcher: Watcher) -> RunOutcome:
     """Do what `run_plan` does, for a caller that keeps other runs out of the directory itself."""
-    return _Run(plan, root, jobs, watcher).run()
+    return _Run(plan, root, engine, watcher).run()
 
 
 def _check_same_corpus(root: Path, plan: Plan) -> None:
@@ -133,8 +128,8 @@ def _check_same_corpus(root: Path, plan: Plan) -> None:
 class _Run:
     """One run: the state that its steps share."""
 
-    def __init__(self, plan: Plan, root: Path, jobs: int, watcher: Watcher) -> None:
-        self.plan, self.root, self.jobs, self.watcher = plan, root, jobs, watcher
+    def __init__(self, plan: Plan, root: Path, engine: Engine, watcher: Watcher) -> None:
+        self.plan, self.root, self.engine, self.watcher = plan, root, engine, watcher
         self.store = Store(root)
         self.started = provenance.now()
         self.broken: dict[str, Outcome] = {}
@@ -150,13 +145,9 @@ class _Run:
         needed = self._needed(missing)
         self._describe("running", ())
         self.watcher.start([*needed, *missing], len(self.plan.cells) - len(missing))
-        waves = list(_waves(needed))
         try:
-            with self._shared(max([len(missing), *map(len, waves)])) as protocol:
-                for wave in waves:
-                    self._work([task for task in wave if not self._orphaned(task)], protocol)
-                self._work([cell for cell in missing if self._blocked(cell) is None], protocol)
-        except KeyboardInterrupt:
+            self._work(needed, missing)
+        except (KeyboardInterrupt, MerbenchError):
             self._describe("interrupted", ())
             raise
         failures = tuple(self._failures(missing))
@@ -164,13 +155,6 @@ class _Run:
         self._describe("failed" if failures else "complete", failures)
         total = len(self.plan.cells)
         return RunOutcome(self.root, total - len(failures), total, failures)
-
-    def _shared(self, widest: int) -> AbstractContextManager[Protocol]:
-        """Lay the corpus out for the workers once, however many waves of tasks they are given."""
-        protocol = self.plan.protocol
-        if min(self.jobs, widest) < 2:
-            return nullcontext(protocol)
-        return shared(protocol, self.root)
 
     def _record(self, cell: CellTask) -> dict[str, Any] | None:
         """Return the record of a cell that is there; its files are checked once in a run."""
@@ -190,27 +174,18 @@ class _Run:
             if task.key in wanted and self.store.stage_record(task.key) is None
         ]
 
-    def _work(self, tasks: Sequence[Task], protocol: Protocol) -> None:
+    def _work(self, stages: Sequence[StageTask], cells: Sequence[CellTask]) -> None:
+        if not cells:
+            return
+        tasks: list[Task] = [*stages, *cells]
         by_folder = {task.folder: task for task in tasks}
-        order = {fold.name: n for n, fold in enumerate(self.plan.folds)}
-        # Tasks of a division follow each other, so that a worker prepares it once; long ones come
-        # first, so that no worker ends long after the others.
-        queue = sorted(
-            tasks, key=lambda t: (order[t.fold.name], t.division.missing_rate, -guess(t))
-        )
-        # Closed at once where the run is interrupted: closing is what stops the workers.
-        with closing(outcomes(queue, self.jobs, protocol, self.store)) as ended:
+        work = Work(self.plan.protocol, self.store, self.plan.folds, tuple(stages), tuple(cells))
+        # Closed at once where the run is interrupted: closing is what stops the engine.
+        with closing(self.engine.outcomes(work)) as ended:
             for outcome in ended:
                 if outcome.error is not None:
                     self.broken[outcome.folder] = outcome
                 self.watcher.done(by_folder[outcome.folder], outcome)
-
-    def _orphaned(self, stage: StageTask) -> bool:
-        """Say whether a stage's teacher failed, and then count the stage as failed alike."""
-        teacher = self.broken.get(stage.teacher or "")
-        if teacher is not None:
-            self.broken[stage.key] = teacher
-        return teacher is not None
 
     def _blocked(self, cell: CellTask) -> Outcome | None:
         """Return why a cell's stages are not there, None where they are."""
@@ -325,13 +300,3 @@ def _division(record: dict[str, Any]) -> str:
     """Name what a cell's features depend on: the fold, and how much of its training is withheld."""
     rate: float = record.get("missing_rate", 0.0)
     return f"{record['fold']}, {rate:.0%} of training incomplete" if rate else str(record["fold"])
-
-
-def _waves(tasks: Sequence[StageTask]) -> Iterator[list[StageTask]]:
-    """Yield tasks in rounds: everything a round needs was in an earlier one."""
-    left = list(tasks)
-    while left:
-        waiting = {task.key for task in left}
-        wave = [task for task in left if task.teacher not in waiting]
-        yield wave
-        left = [task for task in left if task not in wave]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from merbench.execution.local import LocalEngine
 from merbench.execution.plan import make_plan
 from merbench.execution.run import Quiet, run_plan
 from merbench.suite.load import load_suite
@@ -83,7 +84,7 @@ def _scores(folder: Path, device: str, content: dict[str, Any], jobs: int) -> pd
     """Return one row for each condition and seed: UA, averaged over the folds."""
     path, root = folder / "small.yaml", folder / f"on {device} {content['numerics']['fleet']}"
     path.write_text(json.dumps(content), "utf-8")
-    outcome = run_plan(make_plan(load_suite(path), device), root, jobs, Quiet())
+    outcome = run_plan(make_plan(load_suite(path), device), root, LocalEngine(jobs), Quiet())
     if outcome.failures:
         raise RuntimeError(f"{outcome.failures[0].cell} on {device}: {outcome.failures[0].error}")
     table = pd.read_parquet(root / "results.parquet")

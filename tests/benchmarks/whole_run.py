@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from merbench import registry
+from merbench.execution.local import LocalEngine
 from merbench.execution.plan import CellTask, StageTask, make_plan
 from merbench.execution.run import Quiet, run_plan
 from merbench.execution.tasks import Outcome
@@ -93,7 +94,7 @@ def measure_run(device: str, extent: Extent, seconds: float) -> dict[str, Any]:
         started = time.perf_counter()
         interrupted, failures = False, []
         try:
-            outcome = run_plan(plan, Path(folder) / "run", 1, _Deadline(seconds))
+            outcome = run_plan(plan, Path(folder) / "run", LocalEngine(1), _Deadline(seconds))
             failures = [f"{f.cell}: {f.error}" for f in outcome.failures]
         except KeyboardInterrupt:
             interrupted = True
