@@ -21,6 +21,7 @@ _COMMANDS = {
     "plan": "Show what a run would do and how long it would take.",
     "report": "Write the HTML page, plots and tables of a run.",
     "compare": "Show paired differences of two runs, or of methods of one.",
+    "audit": "Check that a method keeps the protocol.",
     "list": "List methods, noises, readers, suites or metrics.",
     "runs": "List the runs under runs/, or remove them.",
     "predict": "Apply a trained method to another corpus.",

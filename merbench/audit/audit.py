@@ -1,0 +1,152 @@
+"""The audit: every check on one method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from merbench.audit.bench import Bench
+from merbench.audit.company import BatchIndependence, PaddingIndependence
+from merbench.audit.corpora import Ground
+from merbench.audit.cost import Cost
+from merbench.audit.leaks import NormaliserOnTraining, NoSignalFromNoise, SealedTest, Selection
+from merbench.audit.learning import Capacity, SeedSensitivity
+from merbench.audit.liveness import Liveness
+from merbench.audit.repeat import Determinism
+from merbench.audit.scoring import ScoredOnce
+from merbench.audit.states import Blindness, StateHonesty
+from merbench.audit.subject import Subject
+from merbench.audit.verdict import Check, Checked, Finding, NotApplicableError, verdict_of
+from merbench.errors import MerbenchError
+from merbench.execution.tasks import cpu_threads
+
+
+class Trains(Check):
+    """A method trains and predicts at all."""
+
+    name = "trains"
+    proves = "the method trains on the corpus, and predicts"
+    how = "it is trained in full, as in a run; nothing else can be asked of one that is not"
+
+    def run(self, bench: Bench) -> Finding:
+        """Train, and name what went wrong."""
+        try:
+            fitted = bench.fitted
+        except Exception as error:  # whatever a third party's training does
+            text = (
+                str(error)
+                if isinstance(error, MerbenchError)
+                else f"{type(error).__name__}: {error}"
+            )
+            return Finding("fail", text, {"error": type(error).__name__})
+        evidence = {"seconds": round(fitted.seconds, 3), "arrays": len(fitted.learnt)}
+        return Finding("pass", f"trained in {fitted.seconds:.1f} s", evidence)
+
+
+def all_checks(claimed_gain: float | None = None) -> tuple[Check, ...]:
+    """Return every check, in the order of the table.
+
+    Args:
+        claimed_gain: of mean recall, 0 to 1, that the spread over seeds is held against.
+    """
+    return (
+        Trains(),
+        ScoredOnce(),
+        BatchIndependence(),
+        PaddingIndependence(),
+        Determinism(),
+        Blindness(),
+        StateHonesty(),
+        NormaliserOnTraining(),
+        SealedTest(),
+        Selection(),
+        Capacity(),
+        NoSignalFromNoise(),
+        SeedSensitivity(claimed_gain),
+        Liveness(),
+        Cost(),
+    )
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit found.
+
+    Attributes:
+        label: of the method.
+        method: its name or import path.
+        corpus: the name of what it was tested on.
+        utterances: of training, validation and test.
+        checks: in the order of the table.
+    """
+
+    label: str
+    method: str
+    corpus: str
+    utterances: tuple[int, int, int]
+    checks: tuple[Checked, ...]
+
+    @property
+    def failed(self) -> tuple[Checked, ...]:
+        """The checks that fail."""
+        return tuple(c for c in self.checks if c.finding.verdict == "fail")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "label": self.label,
+            "method": self.method,
+            "corpus": self.corpus,
+            "utterances": dict(zip(("train", "valid", "test"), self.utterances, strict=True)),
+            "passed": not self.failed,
+            "checks": [checked.to_json() for checked in self.checks],
+        }
+
+
+def audit(
+    subject: Subject,
+    ground: Ground,
+    checks: Sequence[Check],
+    *,
+    begin: Callable[[Check], None] | None = None,
+) -> Audited:
+    """Run checks on a method.
+
+    Args:
+        subject: the method.
+        ground: what it is tested on.
+        checks: in order; `Trains` first, since all others want what it trains.
+        begin: told of each check before it runs.
+    """
+    bench, found = Bench(subject, ground), []
+    with cpu_threads(1):
+        for check in checks:
+            if begin is not None:
+                begin(check)
+            started = time.perf_counter()
+            untrained = bool(found) and found[0].finding.verdict == "fail"
+            finding = (
+                _blocked()
+                if untrained and isinstance(found[0].check, Trains)
+                else _run(check, bench)
+            )
+            found.append(Checked(check, finding, time.perf_counter() - started))
+    fold = ground.fold
+    sizes = (len(fold.train), len(fold.valid), len(fold.test))
+    return Audited(subject.label, subject.name, ground.corpus.name, sizes, tuple(found))
+
+
+def _blocked() -> Finding:
+    return Finding("not applicable", "the method could not be trained", {})
+
+
+def _run(check: Check, bench: Bench) -> Finding:
+    try:
+        return check.run(bench)
+    except NotApplicableError as error:
+        return Finding("not applicable", str(error), {})
+    except Exception as error:  # whatever a third party's method does under test
+        text = f"{type(error).__name__}: {error}"
+        return Finding(verdict_of(True), text, {"error": type(error).__name__})

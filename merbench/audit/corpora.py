@@ -1,0 +1,155 @@
+"""The corpora of an audit: a small one to work on, and copies of it that hold a canary."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merbench import seeds
+from merbench.corpus.corpus import Corpus, Modality
+from merbench.corpus.folds import Fold, FoldsConfig, make_folds
+from merbench.corpus.load import configure, load_corpus, read
+from merbench.errors import CorpusError
+
+UTTERANCES = 360
+# Utterances of a larger corpus that an audit takes, for each part: it asks whether a protocol is
+# kept, and that needs no more.
+MOST = {"train": 400, "valid": 100, "test": 100}
+_GROUPS = ("speaker", "dialogue", "session")
+_FOLDS = 5
+
+Indices = NDArray[np.int64]
+
+
+class Ground(NamedTuple):
+    """A corpus and one division of it."""
+
+    corpus: Corpus
+    fold: Fold
+
+
+def synthetic_ground() -> Ground:
+    """Return the seeded corpus that comes with the audit, and its first fold by speaker."""
+    return _divided(read("synthetic", configure("synthetic", utterances=UTTERANCES)))
+
+
+def ground_of(spec: str, **options: object) -> Ground:
+    """Return some utterances of a user's corpus, and their division.
+
+    Args:
+        spec: as `merbench run --corpus` takes it.
+        options: settings of its reader.
+
+    Raises:
+        MerbenchError: the corpus cannot be read or divided.
+    """
+    return _divided(load_corpus(spec, **options))
+
+
+def _divided(corpus: Corpus) -> Ground:
+    fold = make_folds(corpus, _scheme(corpus))[0]
+    parts = {name: _some(getattr(fold, name), most, name) for name, most in MOST.items()}
+    kept = np.sort(np.concatenate([*parts.values()]))
+    small = _selected(corpus, kept)
+    places = {name: np.searchsorted(kept, rows) for name, rows in parts.items()}
+    return Ground(small, Fold(fold.name, **places))
+
+
+def _scheme(corpus: Corpus) -> FoldsConfig:
+    if corpus.predefined:
+        return FoldsConfig(scheme="predefined", limit=1)
+    for by in _GROUPS:
+        groups = len(set(corpus.groups[by].tolist())) if by in corpus.groups else 0
+        if groups >= 3:
+            return FoldsConfig(scheme="group_kfold", n=min(_FOLDS, groups), by=by, limit=1)
+    if len(corpus) < 3 * _FOLDS:
+        raise CorpusError(
+            f"corpus {corpus.name!r} has {len(corpus)} utterances; an audit needs at least "
+            f"{3 * _FOLDS}"
+        )
+    return FoldsConfig(scheme="group_kfold", n=_FOLDS, by="utterance", limit=1)
+
+
+def _some(members: Indices, most: int, part: str) -> Indices:
+    if len(members) <= most:
+        return members
+    rng = seeds.generator("audit", part)
+    return np.sort(rng.choice(members, most, replace=False))
+
+
+def _selected(corpus: Corpus, kept: Indices) -> Corpus:
+    """Return some utterances of a corpus as one of its own."""
+    modalities = []
+    for modality in corpus.modalities:
+        sequences = [modality.sequence(u) for u in kept.tolist()]
+        modalities.append(_with_sequences(modality, sequences))
+    groups = {f"{name}s": column[kept] for name, column in corpus.groups.items()}
+    return Corpus(
+        corpus.name,
+        tuple(corpus.utterances[u] for u in kept.tolist()),
+        corpus.labels[kept],
+        corpus.classes,
+        tuple(modalities),
+        **groups,
+    )
+
+
+def _with_sequences(modality: Modality, sequences: list[NDArray[np.float32]]) -> Modality:
+    offsets = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
+    return Modality(modality.name, modality.kind, np.concatenate(sequences), offsets)
+
+
+def _pinned(corpus: Corpus, like: Corpus) -> Corpus:
+    """Give a copy the fingerprint of the corpus that it was made from.
+
+    Frozen draws are keyed by the fingerprint: with another one, every stand-in for what is missing
+    would be another as well, and no two trainings could be compared.
+    """
+    vars(corpus)["fingerprint"] = like.fingerprint
+    return corpus
+
+
+def with_labels(corpus: Corpus, labels: Indices) -> Corpus:
+    """Return a copy with other labels and the same frozen draws."""
+    return _pinned(dataclasses.replace(corpus, labels=labels), corpus)
+
+
+def shuffled_labels(corpus: Corpus, members: Indices, key: str) -> Corpus:
+    """Return a copy in which the labels of some utterances are dealt out anew among them."""
+    labels = corpus.labels.copy()
+    labels[members] = seeds.generator("audit labels", key).permutation(labels[members])
+    return with_labels(corpus, labels)
+
+
+def with_garbage(corpus: Corpus, members: Indices, modalities: tuple[str, ...]) -> Corpus:
+    """Return a copy in which features of some utterances are noise far from any feature.
+
+    Lengths are dealt out anew as well, since a length can be read, too. What is natively absent
+    stays so.
+    """
+    return _pinned(
+        dataclasses.replace(
+            corpus,
+            modalities=tuple(
+                _spoilt(m, members) if m.name in modalities else m for m in corpus.modalities
+            ),
+        ),
+        corpus,
+    )
+
+
+def _spoilt(modality: Modality, members: Indices) -> Modality:
+    rng = seeds.generator("audit garbage", modality.name)
+    scale = 1.0 + np.nanmax(np.abs(modality.values), axis=0)
+    sequences = [modality.sequence(u) for u in range(len(modality.lengths))]
+    there = members[modality.lengths[members] > 0]
+    lengths = rng.permutation(modality.lengths[there])
+    if modality.kind != "vector":
+        lengths = lengths + 3
+    for u, length in zip(there.tolist(), lengths.tolist(), strict=True):
+        noise = rng.standard_normal((length, modality.width)) + 3.0
+        sequences[u] = (scale * noise).astype(np.float32)
+    return _with_sequences(modality, sequences)

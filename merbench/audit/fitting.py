@@ -1,0 +1,130 @@
+"""Training of an audit: a method learns a fold, as it would in a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from numpy.typing import NDArray
+
+from merbench import seeds
+from merbench.audit.predict import Predictor, surroundings
+from merbench.audit.subject import Effort, Subject
+from merbench.execution.prepare import PreparedFold
+from merbench.methods.base import (
+    BlackBox,
+    FitContext,
+    Method,
+    Network,
+    NetworkMethod,
+    Selection,
+    trainable_parameters,
+)
+from merbench.training.course import TrainedStage
+from merbench.training.loop import restore, train_stage
+
+
+class Pick(NamedTuple):
+    """An epoch that was picked.
+
+    Attributes:
+        stage: that was trained.
+        criterion: of the pick.
+        epoch: 1-based.
+    """
+
+    stage: TrainedStage
+    criterion: Selection
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method that has learnt a fold.
+
+    Attributes:
+        method: says how modalities are shown.
+        predictor: its network, or the method itself.
+        learnt: every array that training left, by name.
+        picks: one for each stage of a network method, in order.
+        parameters: how many.
+        seconds: training took.
+    """
+
+    method: Method
+    predictor: Predictor
+    learnt: Mapping[str, NDArray[Any]]
+    picks: tuple[Pick, ...]
+    parameters: int
+    seconds: float
+
+    def changed_from(self, other: Fitted) -> tuple[str, ...]:
+        """Return the names of the arrays that differ from another training's in any bit."""
+        names = sorted({*self.learnt, *other.learnt})
+        return tuple(n for n in names if not _same(self.learnt.get(n), other.learnt.get(n)))
+
+
+def _same(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    if one is None or other is None or one.shape != other.shape:
+        return False
+    return one.tobytes() == other.tobytes()
+
+
+def fit(
+    subject: Subject,
+    fold: PreparedFold,
+    effort: Effort,
+    *,
+    seed: int = 0,
+    around: int = 0,
+) -> Fitted:
+    """Let a fresh method learn a fold.
+
+    Args:
+        subject: the method.
+        fold: as a run prepares it; the test part lies where it lies in a run.
+        effort: how long networks train.
+        seed: of the training.
+        around: seed of the surroundings, which nothing may depend on.
+    """
+    method, started = subject.build(), time.perf_counter()
+    with surroundings(around):
+        if isinstance(method, NetworkMethod):
+            return _networks(subject, method, fold, effort, seed, started)
+        if not isinstance(method, BlackBox):
+            raise TypeError(f"{type(method).__name__} is neither a network method nor a black box")
+        context = FitContext(fold.shape, seeds.torch_seed("black box", "audit", seed) % 2**31)
+        method.fit(fold.train, fold.valid, context)
+        learnt = method.arrays()
+    size = sum(array.size for array in learnt.values())
+    return Fitted(method, method, learnt, (), size, time.perf_counter() - started)
+
+
+def _networks(
+    subject: Subject,
+    method: NetworkMethod,
+    fold: PreparedFold,
+    effort: Effort,
+    seed: int,
+    started: float,
+) -> Fitted:
+    stages = method.stages(subject.trainings(method, effort))
+    device = torch.device("cpu")
+    network: Network | None = None
+    picks: list[Pick] = []
+    learnt: dict[str, NDArray[Any]] = {}
+    for number, stage in enumerate(stages, start=1):
+        found = train_stage(stage, fold.training_data(stage), network, ("audit", seed))
+        criterion = stage.selections[-1] if number == len(stages) else stage.taught_by
+        network = restore(stage, fold.shape, found.weights[criterion], device)
+        picks.append(Pick(found, criterion, found.chosen[criterion]))
+        for name, value in found.weights[criterion].items():
+            learnt[f"stage{number}/{name}"] = value.numpy()
+    if network is None:
+        raise TypeError(f"{type(method).__name__} has no stage")
+    parameters = trainable_parameters(network)
+    seconds = time.perf_counter() - started
+    return Fitted(method, network, learnt, tuple(picks), parameters, seconds)
