@@ -18,7 +18,7 @@ from merbench.audit.repeat import Determinism
 from merbench.audit.scoring import ScoredOnce
 from merbench.audit.states import Blindness, StateHonesty
 from merbench.audit.subject import Subject
-from merbench.audit.verdict import Check, Checked, Finding, NotApplicableError, verdict_of
+from merbench.audit.verdict import Check, Checked, Finding, NotApplicableError, Number
 from merbench.errors import MerbenchError
 from merbench.execution.tasks import cpu_threads
 
@@ -35,13 +35,11 @@ class Trains(Check):
         try:
             fitted = bench.fitted
         except Exception as error:  # whatever a third party's training does
-            text = (
-                str(error)
-                if isinstance(error, MerbenchError)
-                else f"{type(error).__name__}: {error}"
-            )
-            return Finding("fail", text, {"error": type(error).__name__})
-        evidence = {"seconds": round(fitted.seconds, 3), "arrays": len(fitted.learnt)}
+            return _raised(error)
+        evidence: dict[str, Number] = {
+            "seconds": round(fitted.seconds, 3),
+            "arrays": len(fitted.learnt),
+        }
         return Finding("pass", f"trained in {fitted.seconds:.1f} s", evidence)
 
 
@@ -120,22 +118,22 @@ def audit(
         checks: in order; `Trains` first, since all others want what it trains.
         begin: told of each check before it runs.
     """
-    bench, found = Bench(subject, ground), []
+    bench = Bench(subject, ground)
+    found: list[Checked] = []
     with cpu_threads(1):
         for check in checks:
             if begin is not None:
                 begin(check)
             started = time.perf_counter()
-            untrained = bool(found) and found[0].finding.verdict == "fail"
-            finding = (
-                _blocked()
-                if untrained and isinstance(found[0].check, Trains)
-                else _run(check, bench)
-            )
+            finding = _blocked() if _untrained(found) else _run(check, bench)
             found.append(Checked(check, finding, time.perf_counter() - started))
     fold = ground.fold
     sizes = (len(fold.train), len(fold.valid), len(fold.test))
     return Audited(subject.label, subject.name, ground.corpus.name, sizes, tuple(found))
+
+
+def _untrained(found: Sequence[Checked]) -> bool:
+    return any(isinstance(c.check, Trains) and c.finding.verdict == "fail" for c in found)
 
 
 def _blocked() -> Finding:
@@ -148,5 +146,10 @@ def _run(check: Check, bench: Bench) -> Finding:
     except NotApplicableError as error:
         return Finding("not applicable", str(error), {})
     except Exception as error:  # whatever a third party's method does under test
-        text = f"{type(error).__name__}: {error}"
-        return Finding(verdict_of(True), text, {"error": type(error).__name__})
+        return _raised(error)
+
+
+def _raised(error: Exception) -> Finding:
+    kind = type(error).__name__
+    text = str(error) if isinstance(error, MerbenchError) else f"{kind}: {error}"
+    return Finding("fail", text, {"error": kind})

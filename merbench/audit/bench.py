@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from merbench import registry
-from merbench.audit.corpora import Ground
+from merbench.audit.corpora import Ground, shuffled_labels, with_garbage
 from merbench.audit.fitting import Fitted, fit
 from merbench.audit.predict import (
     Apart,
@@ -53,6 +53,21 @@ class Scores:
 
     complete: float
     partial: float
+
+
+@dataclass(frozen=True)
+class Canary:
+    """What became of a training beside a test part that is another.
+
+    Attributes:
+        changed: names of the learnt arrays that differ from those of the plain training.
+        arrays: how many were learnt.
+        score: mean recall on the labels of that other test part.
+    """
+
+    changed: tuple[str, ...]
+    arrays: int
+    score: float
 
 
 class Bench:
@@ -135,6 +150,24 @@ class Bench:
         """The same training in other surroundings."""
         return self.fit("short", around=1)
 
+    @cached_property
+    def other_labels(self) -> Canary:
+        """A short training while the test labels are dealt out anew."""
+        return self._beside(shuffled_labels(self.corpus, self.fold.test, "test"))
+
+    @cached_property
+    def other_features(self) -> Canary:
+        """A short training while the test features are garbage."""
+        return self._beside(with_garbage(self.corpus, self.fold.test, self.corpus.names))
+
+    def _beside(self, corpus: Corpus) -> Canary:
+        fold = self.prepared(corpus)
+        found = self.fit("short", fold)
+        scores = self.scores(found, fold.evaluator)
+        return Canary(
+            found.changed_from(self.short), len(found.learnt), max(scores.complete, scores.partial)
+        )
+
     def need_repeatable_training(self) -> None:
         """Refuse to compare trainings that differ by themselves.
 
@@ -193,6 +226,24 @@ class Bench:
         """
         if self.repeats.differs:
             raise NotApplicableError("equal predictions differ by themselves; see determinism")
+
+    @cached_property
+    def stuck(self) -> int:
+        """Places of a batch that say the same whoever stands there, while others do not."""
+        n = len(self.fold.test)
+        moved = predict(self.predictor, self.mixed(torch.arange(n).roll(n // 2)))
+        same = (moved == self.reference).all(1)
+        return 0 if bool(same.all()) else int(same.sum())
+
+    def need_scores(self) -> None:
+        """Refuse to judge predictions where there are none.
+
+        Raises:
+            NotApplicableError: some places of a batch are not predicted.
+        """
+        if self.stuck:
+            text = f"{self.stuck} places of a batch say the same whoever stands there"
+            raise NotApplicableError(f"{text}; see scored_once")
 
     def scores(self, fitted: Fitted, evaluator: GridEvaluator | None = None) -> Scores:
         """Return what a trained method scores on a test part without noise."""

@@ -12,12 +12,28 @@ from merbench.audit.predict import (
     NOTHING_APART,
     TOLERANCE,
     Apart,
-    padded_longer,
+    padded_to,
     predict,
 )
 from merbench.audit.verdict import Check, Finding, NotApplicableError, Number, verdict_of
+from merbench.features.observation import ABSENT_FRAMES
 
 _ALONE, _BATCH = 24, 32
+_EXTRA = 11  # frames of padding that nobody asked for
+
+
+def _longest(bench: Bench) -> dict[str, int]:
+    """Return the frames of the longest sequence of each modality that is not a vector."""
+    return {
+        m.name: max(ABSENT_FRAMES, int(bench.company.part.features[m.name].lengths.max()))
+        for m in bench.ready.shape.modalities
+        if m.kind != "vector"
+    }
+
+
+def _predicted(bench: Bench, rows: Tensor) -> Tensor:
+    """Return logits of utterances whose padding does not depend on who is among them."""
+    return predict(bench.predictor, padded_to(bench.mixed(rows), _longest(bench)))
 
 
 class BatchIndependence(Check):
@@ -29,12 +45,14 @@ class BatchIndependence(Check):
         "the test utterances in one batch, against each alone, all in another order, only those of "
         "one speaker together, each group among training utterances, and cut into batches of "
         f"{_BATCH} with a smaller last one; where the method draws at test, against the same batch "
-        f"with other utterances in the other places; tolerance {TOLERANCE} relative"
+        f"with other utterances in the other places; all padded alike; tolerance "
+        f"{TOLERANCE} relative"
     )
 
     def run(self, bench: Bench) -> Finding:
         """Compare."""
         bench.need_repeatable_predictions()
+        bench.need_scores()
         compared = _same_places(bench) if bench.draws else _any_place(bench)
         evidence: dict[str, Number] = {"tolerance": TOLERANCE}
         worst, worst_name = NOTHING_APART, ""
@@ -58,12 +76,13 @@ class BatchIndependence(Check):
 
 def _any_place(bench: Bench) -> Iterator[tuple[str, Apart | str]]:
     """Yield comparisons of a method that draws nothing at test."""
-    n, reference = len(bench.fold.test), bench.reference
+    n = len(bench.fold.test)
     everyone = torch.arange(n)
+    reference = _predicted(bench, everyone)
 
     def of(rows: Tensor) -> Apart:
         asked = rows[rows < n]
-        return Apart.of(predict(bench.predictor, bench.mixed(rows))[rows < n], reference[asked])
+        return Apart.of(_predicted(bench, rows)[rows < n], reference[asked])
 
     alone = everyone[torch.linspace(0, n - 1, min(n, _ALONE)).long()]
     groups = _siblings(bench)
@@ -110,9 +129,9 @@ def _same_places(bench: Bench) -> Iterator[tuple[str, Apart | str]]:
     behind = torch.arange(n, len(bench.company.part))
     places = (~stay).nonzero().squeeze(1)
     strange[places] = behind[torch.arange(len(places)) % len(behind)]
+    reference = _predicted(bench, torch.arange(n))
     for name, rows in (("permuted_mates", others), ("strangers", strange)):
-        found = predict(bench.predictor, bench.mixed(rows))
-        yield name, Apart.of(found[stay], bench.reference[stay])
+        yield name, Apart.of(_predicted(bench, rows)[stay], reference[stay])
 
 
 class PaddingIndependence(Check):
@@ -128,10 +147,10 @@ class PaddingIndependence(Check):
     def run(self, bench: Bench) -> Finding:
         """Compare."""
         bench.need_repeatable_predictions()
-        names = [m.name for m in bench.ready.shape.modalities if m.kind != "vector"]
-        if not names:
+        if not _longest(bench):
             raise NotApplicableError("every modality is a vector")
-        seen = padded_longer(bench.whole, names)
+        longer = {name: frames + _EXTRA for name, frames in _longest(bench).items()}
+        seen = padded_to(bench.whole, longer)
         found = Apart.of(predict(bench.predictor, seen), bench.reference)
         evidence: dict[str, Number] = {
             "flips": round(found.share, 4),

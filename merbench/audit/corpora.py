@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merbench import seeds
 from merbench.corpus.corpus import Corpus, Modality
-from merbench.corpus.folds import Fold, FoldsConfig, make_folds
+from merbench.corpus.folds import PARTS, Fold, FoldsConfig, make_folds
 from merbench.corpus.load import configure, load_corpus, read
 from merbench.errors import CorpusError
 
@@ -18,7 +18,7 @@ UTTERANCES = 360
 # Utterances of a larger corpus that an audit takes, for each part: it asks whether a protocol is
 # kept, and that needs no more.
 MOST = {"train": 400, "valid": 100, "test": 100}
-_GROUPS = ("speaker", "dialogue", "session")
+_GROUPS: tuple[Literal["speaker", "dialogue", "session"], ...] = ("speaker", "dialogue", "session")
 _FOLDS = 5
 
 Indices = NDArray[np.int64]
@@ -36,7 +36,7 @@ def synthetic_ground() -> Ground:
     return _divided(read("synthetic", configure("synthetic", utterances=UTTERANCES)))
 
 
-def ground_of(spec: str, **options: object) -> Ground:
+def ground_of(spec: str, **options: Any) -> Ground:
     """Return some utterances of a user's corpus, and their division.
 
     Args:
@@ -51,11 +51,10 @@ def ground_of(spec: str, **options: object) -> Ground:
 
 def _divided(corpus: Corpus) -> Ground:
     fold = make_folds(corpus, _scheme(corpus))[0]
-    parts = {name: _some(getattr(fold, name), most, name) for name, most in MOST.items()}
-    kept = np.sort(np.concatenate([*parts.values()]))
-    small = _selected(corpus, kept)
-    places = {name: np.searchsorted(kept, rows) for name, rows in parts.items()}
-    return Ground(small, Fold(fold.name, **places))
+    train, valid, test = (_some(getattr(fold, part), MOST[part], part) for part in PARTS)
+    kept = np.sort(np.concatenate([train, valid, test]))
+    train, valid, test = (np.searchsorted(kept, rows) for rows in (train, valid, test))
+    return Ground(_selected(corpus, kept), Fold(fold.name, train, valid, test))
 
 
 def _scheme(corpus: Corpus) -> FoldsConfig:
@@ -82,18 +81,20 @@ def _some(members: Indices, most: int, part: str) -> Indices:
 
 def _selected(corpus: Corpus, kept: Indices) -> Corpus:
     """Return some utterances of a corpus as one of its own."""
-    modalities = []
-    for modality in corpus.modalities:
-        sequences = [modality.sequence(u) for u in kept.tolist()]
-        modalities.append(_with_sequences(modality, sequences))
-    groups = {f"{name}s": column[kept] for name, column in corpus.groups.items()}
+    rows = kept.tolist()
+
+    def of(column: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
+        return None if column is None else column[kept]
+
     return Corpus(
         corpus.name,
-        tuple(corpus.utterances[u] for u in kept.tolist()),
+        tuple(corpus.utterances[u] for u in rows),
         corpus.labels[kept],
         corpus.classes,
-        tuple(modalities),
-        **groups,
+        tuple(_with_sequences(m, [m.sequence(u) for u in rows]) for m in corpus.modalities),
+        of(corpus.speakers),
+        of(corpus.sessions),
+        of(corpus.dialogues),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from merbench.audit.bench import Bench
@@ -11,47 +9,9 @@ from merbench.audit.corpora import shuffled_labels, with_garbage
 from merbench.audit.fitting import Pick
 from merbench.audit.verdict import Check, Finding, NotApplicableError, Number, verdict_of
 from merbench.corpus.normalise import ModalityNormaliser, frame_positions
-from merbench.execution.prepare import PreparedFold
 
 # Standard errors above chance at which a score is taken for knowledge.
 ERRORS = 3.0
-
-
-class _Canary(NamedTuple):
-    """What became of training when the test part was another.
-
-    Attributes:
-        changed: learnt arrays that differ, of `arrays`.
-        picks: stages whose epoch is another.
-        score: mean recall on the labels that were put there, over all patterns.
-    """
-
-    changed: int
-    arrays: int
-    picks: int
-    score: float
-
-
-def _with_other_labels(bench: Bench) -> _Canary:
-    canary = shuffled_labels(bench.corpus, bench.fold.test, "test")
-    return _trained_beside(bench, bench.prepared(canary))
-
-
-def _with_other_features(bench: Bench) -> _Canary:
-    canary = with_garbage(bench.corpus, bench.fold.test, bench.corpus.names)
-    return _trained_beside(bench, bench.prepared(canary))
-
-
-def _trained_beside(bench: Bench, fold: PreparedFold) -> _Canary:
-    found = bench.fit("short", fold)
-    scores = bench.scores(found, fold.evaluator)
-    picks = [one.epoch != other.epoch for one, other in zip(found.picks, bench.short.picks)]  # noqa: B905 - as many stages in both
-    return _Canary(
-        len(found.changed_from(bench.short)),
-        len(found.learnt),
-        sum(picks),
-        max(scores.complete, scores.partial),
-    )
 
 
 def _known(bench: Bench, score: float) -> bool:
@@ -73,11 +33,11 @@ class SealedTest(Check):
     def run(self, bench: Bench) -> Finding:
         """Train beside two canaries."""
         bench.need_repeatable_training()
-        labels, features = _with_other_labels(bench), _with_other_features(bench)
+        labels, features = bench.other_labels, bench.other_features
         evidence: dict[str, Number] = {
             "arrays": features.arrays,
-            "changed_by_features": features.changed,
-            "changed_by_labels": labels.changed,
+            "changed_by_features": len(features.changed),
+            "changed_by_labels": len(labels.changed),
             "score_on_new_labels": round(labels.score, 4),
             "chance": round(bench.chance, 4),
             "standard_error": round(bench.chance_error, 4),
@@ -92,8 +52,8 @@ class SealedTest(Check):
         # and features with it: that is the selection's matter.
         if features.changed and not labels.changed:
             text = (
-                f"{features.changed} of {features.arrays} learnt arrays depend on the features of "
-                "test utterances"
+                f"{len(features.changed)} of {features.arrays} learnt arrays depend on features "
+                "of test utterances"
             )
             return Finding("fail", text, evidence)
         text = f"the new test labels are known with a mean recall of {labels.score:.2f} (chance)"
@@ -116,13 +76,12 @@ class Selection(Check):
     def run(self, bench: Bench) -> Finding:
         """Train beside a canary, and recompute what should have been picked."""
         bench.need_repeatable_training()
-        labels = _with_other_labels(bench)
+        labels = bench.other_labels
         wrong = [pick for pick in bench.fitted.picks if pick.epoch != _best(pick)]
         evidence: dict[str, Number] = {
             "arrays": labels.arrays,
-            "changed_by_labels": labels.changed,
+            "changed_by_labels": len(labels.changed),
             "picks": len(bench.fitted.picks),
-            "picks_changed": labels.picks,
             "picks_not_best": len(wrong),
         }
         for number, pick in enumerate(bench.fitted.picks, start=1):
@@ -135,14 +94,14 @@ class Selection(Check):
         if labels.changed and _known(bench, labels.score):
             raise NotApplicableError("test labels are learnt, not only picked by; see sealed_test")
         text = (
-            f"other test labels change {labels.changed} of {labels.arrays} learnt arrays"
+            f"other test labels change {len(labels.changed)} of {labels.arrays} learnt arrays"
             if labels.changed
             else "other test labels change nothing that is learnt"
         )
         if bench.fitted.picks:
             of = ", ".join(f"{p.epoch} of {len(p.stage.curve)}" for p in bench.fitted.picks)
             text += f"; epochs picked: {of}"
-        return Finding(verdict_of(labels.changed > 0), text, evidence)
+        return Finding(verdict_of(bool(labels.changed)), text, evidence)
 
 
 def _best(pick: Pick) -> int:

@@ -26,6 +26,7 @@ class Capacity(Check):
 
     def run(self, bench: Bench) -> Finding:
         """Learn a tiny set."""
+        bench.need_scores()
         rng = seeds.generator("audit", "capacity")
         labels = bench.corpus.labels[bench.fold.train]
         tiny = np.sort(

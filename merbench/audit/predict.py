@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -156,32 +156,36 @@ class Apart:
 NOTHING_APART = Apart(0, 0, 0.0)
 
 
-class LongerRagged(Ragged):
-    """The same sequences, whose padded form is longer than it has to be."""
+@dataclass(frozen=True)
+class PaddedRagged(Ragged):
+    """The same sequences, whose padded form has so many frames, whoever is among them.
 
-    extra = 11
+    Attributes:
+        frames: at least.
+    """
 
-    def take(self, rows: Tensor) -> LongerRagged:
+    frames: int = 1
+
+    def take(self, rows: Tensor) -> PaddedRagged:
         """Return some of them, as long-padded as these."""
         some = super().take(rows)
-        return LongerRagged(some.values, some.lengths)
+        return PaddedRagged(some.values, some.lengths, self.frames)
 
-    def with_values(self, values: Tensor) -> LongerRagged:
+    def with_values(self, values: Tensor) -> PaddedRagged:
         """Return the same layout with other frames."""
-        return LongerRagged(values, self.lengths)
+        return PaddedRagged(values, self.lengths, self.frames)
 
     def padded(self, at_least: int = 1) -> Padded:
-        """Return the sequences padded to more frames than any has."""
-        longest = int(self.lengths.max()) if len(self) else 1
-        return super().padded(max(at_least, longest + self.extra))
+        """Return the sequences padded to `frames`, or further where asked for more."""
+        return super().padded(max(at_least, self.frames))
 
 
-def padded_longer(seen: Observation, names: Sequence[str]) -> Observation:
-    """Return the same utterances, with longer padding in some modalities."""
+def padded_to(seen: Observation, frames: Mapping[str, int]) -> Observation:
+    """Return the same utterances, padded to so many frames in some modalities."""
     modalities = {}
     for name, one in seen.modalities.items():
         sequences = one.sequences
-        if name in names:
-            sequences = LongerRagged(sequences.values, sequences.lengths)
+        if name in frames:
+            sequences = PaddedRagged(sequences.values, sequences.lengths, frames[name])
         modalities[name] = ObservedModality(sequences, one.rows, one.states)
     return Observation(modalities, seen.states)

@@ -41,7 +41,7 @@ class ScoredOnce(Check):
             size, text = next(iter(missing.items()))
             evidence["first_wrong"] = size
             return Finding("fail", f"batch of {size}: {text}", evidence)
-        stuck = self._stuck(bench)
+        stuck = bench.stuck
         evidence["places_stuck"] = stuck
         text = (
             f"{stuck} of {n} places say the same whoever stands there"
@@ -49,11 +49,3 @@ class ScoredOnce(Check):
             else f"one row an utterance in batches of {', '.join(map(str, sizes))}"
         )
         return Finding(verdict_of(stuck > 0), text, evidence)
-
-    @staticmethod
-    def _stuck(bench: Bench) -> int:
-        n = len(bench.fold.test)
-        rows = torch.arange(n).roll(n // 2)
-        moved = predict(bench.predictor, bench.mixed(rows))
-        same = (moved == bench.reference).all(1)
-        return 0 if bool(same.all()) else int(same.sum())

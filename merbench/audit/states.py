@@ -21,7 +21,7 @@ class Blindness(Check):
     how = (
         "for each modality, its test features and their lengths are replaced by garbage in the "
         "corpus itself, and everything is predicted again: where the modality is absent (not "
-        f"noised) no logit may move by more than {TOLERANCE} relative; where it is present some must"
+        f"noised) no logit may move by more than {TOLERANCE} relative; where present some must"
     )
 
     def run(self, bench: Bench) -> Finding:
