@@ -82,7 +82,7 @@ class Bench:
 
     def __init__(self, subject: Subject, ground: Ground) -> None:
         self.subject = subject
-        self.corpus, self.fold = ground
+        self.corpus, self.fold, self.path = ground
 
     def prepared(self, corpus: Corpus, fold: Fold | None = None) -> PreparedFold:
         """Return a division made ready; never one that was remembered for another corpus."""

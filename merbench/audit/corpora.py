@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from merbench import seeds
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.corpus.folds import PARTS, Fold, FoldsConfig, make_folds
-from merbench.corpus.load import configure, load_corpus, read
+from merbench.corpus.load import configure, load_corpus, parse_spec, read
 from merbench.errors import CorpusError
 
 UTTERANCES = 360
@@ -25,10 +26,11 @@ Indices = NDArray[np.int64]
 
 
 class Ground(NamedTuple):
-    """A corpus and one division of it."""
+    """A corpus, one division of it, and where it was read from, if from anywhere."""
 
     corpus: Corpus
     fold: Fold
+    path: Path | None = None
 
 
 def synthetic_ground() -> Ground:
@@ -46,7 +48,8 @@ def ground_of(spec: str, **options: Any) -> Ground:
     Raises:
         MerbenchError: the corpus cannot be read or divided.
     """
-    return _divided(load_corpus(spec, **options))
+    ground = _divided(load_corpus(spec, **options))
+    return ground._replace(path=parse_spec(spec).path)
 
 
 def _divided(corpus: Corpus) -> Ground:

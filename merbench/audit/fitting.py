@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from merbench import seeds
+from merbench.audit.files import opened_files
 from merbench.audit.predict import Predictor, surroundings
 from merbench.audit.subject import Effort, Subject
 from merbench.execution.prepare import PreparedFold
@@ -23,6 +24,7 @@ from merbench.methods.base import (
     Selection,
     trainable_parameters,
 )
+from merbench.training.config import StageTraining
 from merbench.training.course import TrainedStage
 from merbench.training.loop import restore, train_stage
 
@@ -52,6 +54,7 @@ class Fitted:
         picks: one for each stage of a network method, in order.
         parameters: how many.
         seconds: training took.
+        opened: paths of the files that were opened meanwhile.
     """
 
     method: Method
@@ -60,6 +63,7 @@ class Fitted:
     picks: tuple[Pick, ...]
     parameters: int
     seconds: float
+    opened: frozenset[str]
 
     def changed_from(self, other: Fitted) -> tuple[str, ...]:
         """Return the names of the arrays that differ from another training's in any bit."""
@@ -91,27 +95,36 @@ def fit(
         around: seed of the surroundings, which nothing may depend on.
     """
     method, started = subject.build(), time.perf_counter()
-    with surroundings(around):
+    with surroundings(around), opened_files() as opened:
         if isinstance(method, NetworkMethod):
-            return _networks(subject, method, fold, effort, seed, started)
-        if not isinstance(method, BlackBox):
+            found = _networks(method, subject.trainings(method, effort), fold, seed)
+        elif isinstance(method, BlackBox):
+            found = _black_box(method, fold, seed)
+        else:
             raise TypeError(f"{type(method).__name__} is neither a network method nor a black box")
-        context = FitContext(fold.shape, seeds.torch_seed("black box", "audit", seed) % 2**31)
-        method.fit(fold.train, fold.valid, context)
-        learnt = method.arrays()
-    size = sum(array.size for array in learnt.values())
-    return Fitted(method, method, learnt, (), size, time.perf_counter() - started)
+    return Fitted(method, *found, time.perf_counter() - started, frozenset(opened))
+
+
+class _Learnt(NamedTuple):
+    """What training leaves; see `Fitted`."""
+
+    predictor: Predictor
+    learnt: Mapping[str, NDArray[Any]]
+    picks: tuple[Pick, ...]
+    parameters: int
+
+
+def _black_box(method: BlackBox, fold: PreparedFold, seed: int) -> _Learnt:
+    context = FitContext(fold.shape, seeds.torch_seed("black box", "audit", seed) % 2**31)
+    method.fit(fold.train, fold.valid, context)
+    learnt = method.arrays()
+    return _Learnt(method, learnt, (), sum(array.size for array in learnt.values()))
 
 
 def _networks(
-    subject: Subject,
-    method: NetworkMethod,
-    fold: PreparedFold,
-    effort: Effort,
-    seed: int,
-    started: float,
-) -> Fitted:
-    stages = method.stages(subject.trainings(method, effort))
+    method: NetworkMethod, trainings: Sequence[StageTraining], fold: PreparedFold, seed: int
+) -> _Learnt:
+    stages = method.stages(trainings)
     device = torch.device("cpu")
     network: Network | None = None
     picks: list[Pick] = []
@@ -125,6 +138,4 @@ def _networks(
             learnt[f"stage{number}/{name}"] = value.numpy()
     if network is None:
         raise TypeError(f"{type(method).__name__} has no stage")
-    parameters = trainable_parameters(network)
-    seconds = time.perf_counter() - started
-    return Fitted(method, network, learnt, tuple(picks), parameters, seconds)
+    return _Learnt(network, learnt, tuple(picks), trainable_parameters(network))

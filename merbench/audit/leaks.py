@@ -6,6 +6,7 @@ import numpy as np
 
 from merbench.audit.bench import Bench
 from merbench.audit.corpora import shuffled_labels, with_garbage
+from merbench.audit.files import within
 from merbench.audit.fitting import Pick
 from merbench.audit.verdict import Check, Finding, NotApplicableError, Number, verdict_of
 from merbench.corpus.normalise import ModalityNormaliser, frame_positions
@@ -27,7 +28,7 @@ class SealedTest(Check):
         "the method trains again while the corpus, and all that a run holds in memory, has other "
         "test features, and again while it has test labels dealt out anew; with other features "
         "nothing learnt may change, and the new labels must stay at chance (mean recall within "
-        f"{ERRORS:g} standard errors)"
+        f"{ERRORS:g} standard errors); and no file of the corpus may be opened while it trains"
     )
 
     def run(self, bench: Bench) -> Finding:
@@ -42,6 +43,11 @@ class SealedTest(Check):
             "chance": round(bench.chance, 4),
             "standard_error": round(bench.chance_error, 4),
         }
+        read = [] if bench.path is None else within({*bench.fitted.opened}, bench.path)
+        evidence["corpus_files_opened"] = len(read)
+        if read:
+            text = f"opens {len(read)} files of the corpus while it trains, first {read[0]}"
+            return Finding("fail", text, evidence)
         if _known(bench, labels.score):
             text = (
                 f"labels that were dealt out anew are known with a mean recall of "

@@ -9,6 +9,7 @@ from merbench.audit.bench import Bench
 from merbench.audit.corpora import with_garbage
 from merbench.audit.predict import NOTHING_APART, TOLERANCE, Apart, predict, predict_under
 from merbench.audit.verdict import Check, Finding, Number, verdict_of
+from merbench.corruption.grid import Condition
 from merbench.features.observation import Observation, ObservedModality, State
 from merbench.methods.base import StateUse
 
@@ -29,15 +30,17 @@ class Blindness(Check):
         bench.need_repeatable_predictions()
         evidence: dict[str, Number] = {"tolerance": TOLERANCE}
         total, seen_at_all, worst = NOTHING_APART, NOTHING_APART, ""
+        conditions = self._conditions(bench)
+        unseen = {State.ABSENT, *([State.NOISED] if _takes_noised_for_absent(bench) else [])}
         for index, name in enumerate(bench.corpus.names):
             spoilt = bench.prepared(with_garbage(bench.corpus, bench.fold.test, (name,))).evaluator
             absent = NOTHING_APART
-            for condition in bench.clean:
+            for condition in conditions:
                 before, after = (
                     predict_under(on, condition, bench.fitted.method, bench.predictor)
                     for on in (bench.evaluator, spoilt)
                 )
-                if condition.inputs[index].state == State.ABSENT:
+                if condition.inputs[index].state in unseen:
                     absent = absent + Apart.of(after, before)
                 else:
                     seen_at_all = seen_at_all + Apart.of(after, before)
@@ -62,6 +65,17 @@ class Blindness(Check):
         )
         return Finding("pass", text, evidence)
 
+    @staticmethod
+    def _conditions(bench: Bench) -> tuple[Condition, ...]:
+        """Return the patterns, and noise where the method is not to see what is noised."""
+        if not _takes_noised_for_absent(bench):
+            return bench.clean
+        return tuple(c for c in bench.evaluator.grid.conditions if c.on != "present")
+
+
+def _takes_noised_for_absent(bench: Bench) -> bool:
+    return bench.fitted.method.config.noised_as == "absent"
+
 
 class StateHonesty(Check):
     """A method uses of the states what it says."""
@@ -81,7 +95,9 @@ class StateHonesty(Check):
         states = bench.whole.states
         noised = _exchanged(states, State.PRESENT, State.NOISED)
         absent = _rotated(states)
-        kinds = _told(bench, noised)
+        # Who takes noised for absent is never told that something is noised.
+        never = _takes_noised_for_absent(bench)
+        kinds = NOTHING_APART if never else _told(bench, noised)
         absence = _told(bench, absent)
         evidence: dict[str, Number] = {
             "declared": use.value,

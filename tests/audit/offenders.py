@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -261,6 +262,14 @@ class TrainsOnTest(Regression):
         test = next(lying_about(PreparedFold)).evaluator.part
         x = np.concatenate([self.features(train), self.features(test)])
         self.weights = self.learn(x, torch.cat([train.labels, test.labels]), 1.0)
+
+
+class ReadsTheCorpus(Regression):
+    summary = "reads the corpus by itself"
+
+    def fit(self, train: Part, valid: Part, context: FitContext) -> None:
+        super().fit(train, valid, context)
+        (Path.cwd() / "mine" / "index.csv").read_text("utf-8")
 
 
 class CentresByTest(Regression):
