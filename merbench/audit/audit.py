@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import joblib
 
 from merbench.audit.bench import Bench
 from merbench.audit.company import BatchIndependence, PaddingIndependence
@@ -103,41 +105,57 @@ class Audited:
         }
 
 
-def audit(
-    subject: Subject,
-    ground: Ground,
-    checks: Sequence[Check],
-    *,
-    begin: Callable[[Check], None] | None = None,
-) -> Audited:
-    """Run checks on a method.
+def audit(subject: Subject, ground: Ground, checks: Sequence[Check]) -> Audited:
+    """Run checks on a method, in this process."""
+    (found,) = audit_all([subject], ground, checks, jobs=1)
+    return found
+
+
+def audit_all(
+    subjects: Sequence[Subject], ground: Ground, checks: Sequence[Check], jobs: int
+) -> Iterator[Audited]:
+    """Run checks on several methods, and yield what is found method by method.
 
     Args:
-        subject: the method.
-        ground: what it is tested on.
-        checks: in order; `Trains` first, since all others want what it trains.
-        begin: told of each check before it runs.
+        subjects: the methods.
+        ground: what they are tested on.
+        checks: in the order of the table.
+        jobs: processes; with more than one, a method's checks are shared between two.
     """
-    bench = Bench(subject, ground)
-    found: list[Checked] = []
-    with cpu_threads(1):
-        for check in checks:
-            if begin is not None:
-                begin(check)
-            started = time.perf_counter()
-            finding = _blocked() if _untrained(found) else _run(check, bench)
-            found.append(Checked(check, finding, time.perf_counter() - started))
+    shares = [list(checks)]
+    if jobs > 1:
+        shares = [[c for c in checks if c.apart == apart] for apart in (False, True)]
+    shares = [share for share in shares if share]
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+    done = parallel(
+        joblib.delayed(_checked)(subject, ground, share) for subject in subjects for share in shares
+    )
+    order = [check.name for check in checks]
+    for subject in subjects:
+        found = [checked for _ in shares for checked in next(done)]
+        found.sort(key=lambda checked: order.index(checked.check.name))
+        yield _audited(subject, ground, found)
+
+
+def _audited(subject: Subject, ground: Ground, found: Sequence[Checked]) -> Audited:
+    if any(isinstance(c.check, Trains) and c.finding.verdict == "fail" for c in found):
+        blocked = Finding("not applicable", "the method could not be trained", {})
+        found = [c if isinstance(c.check, Trains) else replace(c, finding=blocked) for c in found]
     fold = ground.fold
     sizes = (len(fold.train), len(fold.valid), len(fold.test))
     return Audited(subject.label, subject.name, ground.corpus.name, sizes, tuple(found))
 
 
-def _untrained(found: Sequence[Checked]) -> bool:
-    return any(isinstance(c.check, Trains) and c.finding.verdict == "fail" for c in found)
-
-
-def _blocked() -> Finding:
-    return Finding("not applicable", "the method could not be trained", {})
+def _checked(subject: Subject, ground: Ground, checks: Sequence[Check]) -> list[Checked]:
+    """Run some checks on a bench of their own."""
+    bench = Bench(subject, ground)
+    found = []
+    with cpu_threads(1):
+        for check in checks:
+            started = time.perf_counter()
+            finding = _run(check, bench)
+            found.append(Checked(check, finding, time.perf_counter() - started))
+    return found
 
 
 def _run(check: Check, bench: Bench) -> Finding:

@@ -8,16 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from merbench.methods.base import Method
 
-_ONE_TOKEN = "attention over one token uses neither query nor key"
-_MEAN = "the latent's variance is for training alone; at test z is the mean"
-_OURS: Mapping[str, Mapping[str, str]] = {
-    "merbench.methods.nmer:Nmer": {
-        "*.attention.query_key_*": _ONE_TOKEN,
-        "vae.log_variance*": _MEAN,
-    },
+
+class _Inert(NamedTuple):
+    """A pattern of names, why what it names is inert, and the settings under which it is."""
+
+    pattern: str
+    reason: str
+    settings: Mapping[str, str]
+
+
+_OURS: Mapping[str, tuple[_Inert, ...]] = {
+    "merbench.methods.nmer:Nmer": (
+        _Inert(
+            "*.attention.query_key_*",
+            "attention over one token uses neither query nor key",
+            {"attention": "utterance", "tokens": "one"},
+        ),
+        _Inert(
+            "vae.log_variance*",
+            "the latent's variance is for training, at test z is the mean",
+            {"latent": "mean"},
+        ),
+    ),
 }
 
 
@@ -28,9 +44,12 @@ def expected_inert(method: Method, name: str) -> str:
     names (`*` stands for anything) -> reason.
     """
     for cls in type(method).__mro__:
-        ours = _OURS.get(f"{cls.__module__}:{cls.__qualname__}", {})
         theirs: Mapping[str, str] = vars(cls).get("inert_by_construction", {})
-        for pattern, reason in {**ours, **theirs}.items():
+        for pattern, reason in theirs.items():
             if fnmatchcase(name, pattern):
                 return reason
+        for ours in _OURS.get(f"{cls.__module__}:{cls.__qualname__}", ()):
+            meant = all(getattr(method.config, k) == v for k, v in ours.settings.items())
+            if meant and fnmatchcase(name, ours.pattern):
+                return ours.reason
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from merbench.methods.base import (
     trainable_parameters,
 )
 from merbench.training.config import StageTraining
-from merbench.training.course import TrainedStage
+from merbench.training.course import EpochRecord
 from merbench.training.loop import restore, train_stage
 
 
@@ -33,12 +34,12 @@ class Pick(NamedTuple):
     """An epoch that was picked.
 
     Attributes:
-        stage: that was trained.
+        curve: of the stage's training.
         criterion: of the pick.
         epoch: 1-based.
     """
 
-    stage: TrainedStage
+    curve: tuple[EpochRecord, ...]
     criterion: Selection
     epoch: int
 
@@ -50,7 +51,7 @@ class Fitted:
     Attributes:
         method: says how modalities are shown.
         predictor: its network, or the method itself.
-        learnt: every array that training left, by name.
+        learnt: name -> digest of every array that training left.
         picks: one for each stage of a network method, in order.
         parameters: how many.
         seconds: training took.
@@ -59,7 +60,7 @@ class Fitted:
 
     method: Method
     predictor: Predictor
-    learnt: Mapping[str, NDArray[Any]]
+    learnt: Mapping[str, str]
     picks: tuple[Pick, ...]
     parameters: int
     seconds: float
@@ -68,13 +69,12 @@ class Fitted:
     def changed_from(self, other: Fitted) -> tuple[str, ...]:
         """Return the names of the arrays that differ from another training's in any bit."""
         names = sorted({*self.learnt, *other.learnt})
-        return tuple(n for n in names if not _same(self.learnt.get(n), other.learnt.get(n)))
+        return tuple(n for n in names if self.learnt.get(n) != other.learnt.get(n))
 
 
-def _same(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
-    if one is None or other is None or one.shape != other.shape:
-        return False
-    return one.tobytes() == other.tobytes()
+def _digest(array: NDArray[Any]) -> str:
+    head = f"{array.dtype} {array.shape} ".encode()
+    return hashlib.sha256(head + array.tobytes()).hexdigest()
 
 
 def fit(
@@ -109,7 +109,7 @@ class _Learnt(NamedTuple):
     """What training leaves; see `Fitted`."""
 
     predictor: Predictor
-    learnt: Mapping[str, NDArray[Any]]
+    learnt: Mapping[str, str]
     picks: tuple[Pick, ...]
     parameters: int
 
@@ -117,8 +117,9 @@ class _Learnt(NamedTuple):
 def _black_box(method: BlackBox, fold: PreparedFold, seed: int) -> _Learnt:
     context = FitContext(fold.shape, seeds.torch_seed("black box", "audit", seed) % 2**31)
     method.fit(fold.train, fold.valid, context)
-    learnt = method.arrays()
-    return _Learnt(method, learnt, (), sum(array.size for array in learnt.values()))
+    arrays = method.arrays()
+    learnt = {name: _digest(array) for name, array in arrays.items()}
+    return _Learnt(method, learnt, (), sum(array.size for array in arrays.values()))
 
 
 def _networks(
@@ -128,14 +129,14 @@ def _networks(
     device = torch.device("cpu")
     network: Network | None = None
     picks: list[Pick] = []
-    learnt: dict[str, NDArray[Any]] = {}
+    learnt: dict[str, str] = {}
     for number, stage in enumerate(stages, start=1):
         found = train_stage(stage, fold.training_data(stage), network, ("audit", seed))
         criterion = stage.selections[-1] if number == len(stages) else stage.taught_by
         network = restore(stage, fold.shape, found.weights[criterion], device)
-        picks.append(Pick(found, criterion, found.chosen[criterion]))
+        picks.append(Pick(tuple(found.curve), criterion, found.chosen[criterion]))
         for name, value in found.weights[criterion].items():
-            learnt[f"stage{number}/{name}"] = value.numpy()
+            learnt[f"stage{number}/{name}"] = _digest(value.numpy())
     if network is None:
         raise TypeError(f"{type(method).__name__} has no stage")
     return _Learnt(network, learnt, tuple(picks), trainable_parameters(network))

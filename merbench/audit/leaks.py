@@ -23,6 +23,7 @@ class SealedTest(Check):
     """Training learns nothing from the test part."""
 
     name = "sealed_test"
+    apart = True
     proves = "neither features nor labels of the test part are learnt from"
     how = (
         "the method trains again while the corpus, and all that a run holds in memory, has other "
@@ -43,7 +44,7 @@ class SealedTest(Check):
             "chance": round(bench.chance, 4),
             "standard_error": round(bench.chance_error, 4),
         }
-        read = [] if bench.path is None else within({*bench.fitted.opened}, bench.path)
+        read = [] if bench.path is None else within({*bench.short.opened}, bench.path)
         evidence["corpus_files_opened"] = len(read)
         if read:
             text = f"opens {len(read)} files of the corpus while it trains, first {read[0]}"
@@ -72,6 +73,7 @@ class Selection(Check):
     """What is picked is picked by the validation part."""
 
     name = "selection"
+    apart = True
     proves = "epochs and settings are picked on validation, never on test"
     how = (
         "the method trains again while the test labels are dealt out anew: all that is learnt, and "
@@ -83,16 +85,16 @@ class Selection(Check):
         """Train beside a canary, and recompute what should have been picked."""
         bench.need_repeatable_training()
         labels = bench.other_labels
-        wrong = [pick for pick in bench.fitted.picks if pick.epoch != _best(pick)]
+        wrong = [pick for pick in bench.short.picks if pick.epoch != _best(pick)]
         evidence: dict[str, Number] = {
             "arrays": labels.arrays,
             "changed_by_labels": len(labels.changed),
-            "picks": len(bench.fitted.picks),
+            "picks": len(bench.short.picks),
             "picks_not_best": len(wrong),
         }
-        for number, pick in enumerate(bench.fitted.picks, start=1):
+        for number, pick in enumerate(bench.short.picks, start=1):
             evidence[f"stage{number}_epoch"] = pick.epoch
-            evidence[f"stage{number}_epochs"] = len(pick.stage.curve)
+            evidence[f"stage{number}_epochs"] = len(pick.curve)
         if wrong:
             pick = wrong[0]
             text = f"epoch {pick.epoch} was picked, epoch {_best(pick)} is the best by validation"
@@ -104,14 +106,14 @@ class Selection(Check):
             if labels.changed
             else "other test labels change nothing that is learnt"
         )
-        if bench.fitted.picks:
-            of = ", ".join(f"{p.epoch} of {len(p.stage.curve)}" for p in bench.fitted.picks)
+        if bench.short.picks:
+            of = ", ".join(f"{p.epoch} of {len(p.curve)}" for p in bench.short.picks)
             text += f"; epochs picked: {of}"
         return Finding(verdict_of(bool(labels.changed)), text, evidence)
 
 
 def _best(pick: Pick) -> int:
-    scores = [getattr(epoch, pick.criterion) for epoch in pick.stage.curve]
+    scores = [getattr(epoch, pick.criterion) for epoch in pick.curve]
     return scores.index(max(scores)) + 1
 
 
@@ -119,6 +121,7 @@ class NormaliserOnTraining(Check):
     """Features are scaled by training statistics alone."""
 
     name = "normaliser"
+    apart = True
     proves = "features are normalised by statistics of the training part and of nothing else"
     how = (
         "mean and standard deviation of every kept column are taken again, straight from the raw "
@@ -176,6 +179,7 @@ class NoSignalFromNoise(Check):
     """Labels that nothing can know are not known."""
 
     name = "chance"
+    apart = True
     proves = "where labels have nothing to do with features, scores stay at chance"
     how = (
         "the labels of the whole corpus are dealt out anew among all utterances, the method trains "

@@ -15,12 +15,13 @@ from merbench.suite.source import Source
 from merbench.training.config import StageTraining, TrainingConfig, TrainingOverrides
 from merbench.training.resolve import resolve_training
 
-# How long networks train. `full` is the preset `quick`; `short` is enough to tell whether two
-# trainings are the same and leaves a choice of epochs; `memorise` learns a tiny set by heart.
+# How long networks train. `full` has the learning rates of the preset `converged`, and fewer
+# epochs; `short` is enough to tell whether two trainings are the same and leaves a choice of
+# epochs; `memorise` learns a tiny set by heart.
 Effort = Literal["full", "short", "memorise"]
 _EFFORTS: dict[Effort, TrainingOverrides] = {
-    "full": TrainingOverrides(),
-    "short": TrainingOverrides(epochs=4, decay_epochs=0),
+    "full": TrainingOverrides(epochs=12, decay_epochs=6, batch_size=32, patience=18),
+    "short": TrainingOverrides(epochs=4, decay_epochs=0, batch_size=32),
     "memorise": TrainingOverrides(
         epochs=100, decay_epochs=0, batch_size=8, lr=1e-3, dropout=0.0, patience=25
     ),
@@ -48,7 +49,7 @@ class Subject:
 
     def trainings(self, method: NetworkMethod, effort: Effort) -> tuple[StageTraining, ...]:
         """Return the settings of its stages."""
-        preset = TrainingConfig(preset="quick")
+        preset = TrainingConfig(preset="converged")
         return resolve_training(method.published(), preset, _EFFORTS[effort], {})
 
 

@@ -41,11 +41,13 @@ class Check(ABC):
         name: in tables, in JUnit and as the anchor in the guide.
         proves: what holds where it passes.
         how: how it is tested.
+        apart: True where it works on trainings of its own, so that another process may do it.
     """
 
     name: ClassVar[str]
     proves: ClassVar[str]
     how: ClassVar[str]
+    apart: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, bench: Bench) -> Finding:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 from rich.table import Table
 
-from merbench.audit.audit import Audited, all_checks, audit
+from merbench.audit.audit import Audited, all_checks, audit_all
 from merbench.audit.corpora import ground_of, synthetic_ground
 from merbench.audit.junit import write_junit
 from merbench.audit.subject import subject_of, subjects_of_suite
 from merbench.audit.verdict import DOCS, Check
-from merbench.cli.options import option, read_settings
+from merbench.cli.options import default_jobs, option, read_settings
 from merbench.errors import ConfigError, did_you_mean
 
 _STYLES = {"fail": "bold red", "note": "yellow", "not applicable": "dim", "pass": "green"}
@@ -43,6 +41,7 @@ _UNLIMITED = 10_000
     metavar="POINTS",
     help="Points of mean recall that the spread over seeds is held against.",
 )
+@option("--jobs", type=click.IntRange(1), help="Processes [number of cores].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
 def audit_command(
@@ -52,6 +51,7 @@ def audit_command(
     settings: tuple[str, ...],
     checks: str | None,
     claimed_gain: float | None,
+    jobs: int | None,
     *,
     as_json: bool,
     junit: Path | None,
@@ -77,21 +77,20 @@ def audit_command(
         subjects = (subject_of(method, read_settings(settings)),)
     chosen = _chosen(all_checks(None if claimed_gain is None else claimed_gain / 100), checks)
     ground = synthetic_ground() if corpus in (None, "synthetic") else ground_of(str(corpus))
-    console, found = Console(), []
-    for subject in subjects:
-        with Console(stderr=True).status(subject.label) as status:
-            found.append(audit(subject, ground, chosen, begin=_teller(status, subject.label)))
-        if not as_json:
-            _show(found[-1], console)
+    console = Console()
+    found: list[Audited] = []
+    with Console(stderr=True).status("") as status:
+        audits = audit_all(subjects, ground, chosen, jobs or default_jobs())
+        for subject in subjects:
+            status.update(f"{escape(subject.label)}, {len(found) + 1} of {len(subjects)}")
+            found.append(next(audits))
+            if not as_json:
+                _show(found[-1], console)
     if junit is not None:
         write_junit(found, junit)
     if as_json:
         click.echo(json.dumps([each.to_json() for each in found], indent=1))
     return int(any(each.failed for each in found))
-
-
-def _teller(status: Status, label: str) -> Callable[[Check], None]:
-    return lambda check: status.update(f"{label}: {check.name}")
 
 
 def _chosen(checks: tuple[Check, ...], names: str | None) -> tuple[Check, ...]:

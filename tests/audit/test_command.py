@@ -14,6 +14,12 @@ from tests.audit import offenders
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture
+def merbench(merbench, monkeypatch):
+    monkeypatch.setenv("MERBENCH_JOBS", "1")
+    return merbench
+
+
 def path_of(name: str) -> str:
     return f"{offenders.__name__}:{name}"
 
@@ -48,6 +54,16 @@ def test_an_offender_ends_with_1_and_its_figures_in_json_and_junit(merbench) -> 
     (case,) = [case for case in suite if case.find("failure") is not None]
     assert case.attrib["name"] == "scored_once"
     assert case.find("failure").attrib["message"] == failed["summary"]
+
+
+def test_two_processes_find_what_one_finds(merbench) -> None:
+    found = []
+    for jobs in (1, 2):
+        (audited,) = json.loads(merbench("audit", "logreg", "--json", "--jobs", jobs).out)
+        for check in audited["checks"]:
+            timed = check["check"] in ("trains", "cost")
+            found.append((check["check"], check["verdict"], timed or check["evidence"]))
+    assert found[: len(found) // 2] == found[len(found) // 2 :]
 
 
 def test_a_suite_is_audited_method_by_method_with_its_settings(merbench) -> None:
