@@ -52,8 +52,17 @@ def ground_of(spec: str, **options: Any) -> Ground:
     return ground._replace(path=parse_spec(spec).path)
 
 
+def folds_of(corpus: Corpus) -> tuple[Fold, ...]:
+    """Return the corpus's own folds, else five by the first grouping that is known.
+
+    Raises:
+        CorpusError: it cannot be divided.
+    """
+    return make_folds(corpus, _scheme(corpus))
+
+
 def _divided(corpus: Corpus) -> Ground:
-    fold = make_folds(corpus, _scheme(corpus))[0]
+    fold = folds_of(corpus)[0]
     train, valid, test = (_some(getattr(fold, part), MOST[part], part) for part in PARTS)
     kept = np.sort(np.concatenate([train, valid, test]))
     train, valid, test = (np.searchsorted(kept, rows) for rows in (train, valid, test))
@@ -62,17 +71,17 @@ def _divided(corpus: Corpus) -> Ground:
 
 def _scheme(corpus: Corpus) -> FoldsConfig:
     if corpus.predefined:
-        return FoldsConfig(scheme="predefined", limit=1)
+        return FoldsConfig(scheme="predefined")
     for by in _GROUPS:
         groups = len(set(corpus.groups[by].tolist())) if by in corpus.groups else 0
         if groups >= 3:
-            return FoldsConfig(scheme="group_kfold", n=min(_FOLDS, groups), by=by, limit=1)
+            return FoldsConfig(scheme="group_kfold", n=min(_FOLDS, groups), by=by)
     if len(corpus) < 3 * _FOLDS:
         raise CorpusError(
             f"corpus {corpus.name!r} has {len(corpus)} utterances; an audit needs at least "
             f"{3 * _FOLDS}"
         )
-    return FoldsConfig(scheme="group_kfold", n=_FOLDS, by="utterance", limit=1)
+    return FoldsConfig(scheme="group_kfold", n=_FOLDS, by="utterance")
 
 
 def _some(members: Indices, most: int, part: str) -> Indices:
