@@ -25,7 +25,7 @@ from merbench.errors import MerbenchError
 from merbench.execution.tasks import cpu_threads
 
 
-class Trains(Check):
+class Trains(Check[Bench]):
     """A method trains and predicts at all."""
 
     name = "trains"
@@ -45,7 +45,7 @@ class Trains(Check):
         return Finding("pass", f"trained in {fitted.seconds:.1f} s", evidence)
 
 
-def all_checks(claimed_gain: float | None = None) -> tuple[Check, ...]:
+def all_checks(claimed_gain: float | None = None) -> tuple[Check[Bench], ...]:
     """Return every check, in the order of the table.
 
     Args:
@@ -105,14 +105,14 @@ class Audited:
         }
 
 
-def audit(subject: Subject, ground: Ground, checks: Sequence[Check]) -> Audited:
+def audit(subject: Subject, ground: Ground, checks: Sequence[Check[Bench]]) -> Audited:
     """Run checks on a method, in this process."""
     (found,) = audit_all([subject], ground, checks, jobs=1)
     return found
 
 
 def audit_all(
-    subjects: Sequence[Subject], ground: Ground, checks: Sequence[Check], jobs: int
+    subjects: Sequence[Subject], ground: Ground, checks: Sequence[Check[Bench]], jobs: int
 ) -> Iterator[Audited]:
     """Run checks on several methods, and yield what is found method by method.
 
@@ -146,7 +146,7 @@ def _audited(subject: Subject, ground: Ground, found: Sequence[Checked]) -> Audi
     return Audited(subject.label, subject.name, ground.corpus.name, sizes, tuple(found))
 
 
-def _checked(subject: Subject, ground: Ground, checks: Sequence[Check]) -> list[Checked]:
+def _checked(subject: Subject, ground: Ground, checks: Sequence[Check[Bench]]) -> list[Checked]:
     """Run some checks on a bench of their own."""
     bench = Bench(subject, ground)
     found = []
@@ -158,7 +158,7 @@ def _checked(subject: Subject, ground: Ground, checks: Sequence[Check]) -> list[
     return found
 
 
-def _run(check: Check, bench: Bench) -> Finding:
+def _run(check: Check[Bench], bench: Bench) -> Finding:
     try:
         return check.run(bench)
     except NotApplicableError as error:

@@ -36,7 +36,7 @@ def _predicted(bench: Bench, rows: Tensor) -> Tensor:
     return predict(bench.predictor, padded_to(bench.mixed(rows), _longest(bench)))
 
 
-class BatchIndependence(Check):
+class BatchIndependence(Check[Bench]):
     """Logits are a function of their own utterance."""
 
     name = "batch_independence"
@@ -134,7 +134,7 @@ def _same_places(bench: Bench) -> Iterator[tuple[str, Apart | str]]:
         yield name, Apart.of(_predicted(bench, rows)[stay], reference[stay])
 
 
-class PaddingIndependence(Check):
+class PaddingIndependence(Check[Bench]):
     """Logits do not depend on frames that are not there."""
 
     name = "padding_independence"

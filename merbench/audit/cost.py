@@ -9,7 +9,7 @@ from merbench.audit.predict import predict
 from merbench.audit.verdict import Check, Finding, Number
 
 
-class Cost(Check):
+class Cost(Check[Bench]):
     """Parameters and time."""
 
     name = "cost"

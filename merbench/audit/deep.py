@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 import numpy as np
 
 from merbench.audit.corpora import folds_of
 from merbench.audit.probes import Pooled, probe, related
-from merbench.audit.verdict import Finding, NotApplicableError, Number
+from merbench.audit.verdict import Check, Checked, Finding, NotApplicableError, Number
 from merbench.corpus.corpus import Corpus
 from merbench.corpus.folds import PARTS, Fold
 
-DOCS = "docs/audit.md"
 # Folds that a probe is trained for, at most.
 _MOST_FOLDS = 5
 _GAP_ERRORS, _GAP = 4.0, 0.05
@@ -42,51 +39,11 @@ class CorpusBench:
         return Pooled.of(self.corpus)
 
 
-class CorpusCheck(ABC):
-    """One fault that a corpus may have, and how it is looked for.
-
-    Attributes:
-        name: in tables and as the anchor in the guide.
-        how: it is looked for.
-    """
-
-    name: ClassVar[str]
-    how: ClassVar[str]
-
-    @abstractmethod
-    def run(self, bench: CorpusBench) -> Finding:
-        """Look for it.
-
-        Raises:
-            NotApplicableError: the corpus has nothing that could be tested.
-        """
-
-
-@dataclass(frozen=True)
-class CorpusChecked:
-    """A check that was run on a corpus."""
-
-    check: CorpusCheck
-    finding: Finding
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "check": self.check.name,
-            "verdict": self.finding.verdict,
-            "summary": self.finding.summary,
-            "evidence": dict(self.finding.evidence),
-            "how": self.check.how,
-            "docs": f"{DOCS}#{self.check.name}",
-            "seconds": round(self.seconds, 3),
-        }
-
-
-class Duplicates(CorpusCheck):
+class Duplicates(Check[CorpusBench]):
     """The same utterance under two ids."""
 
     name = "duplicates"
+    proves = "no utterance stands in two parts of a fold under different ids"
     how = "utterances whose features agree to the bit in every modality that they have"
 
     def run(self, bench: CorpusBench) -> Finding:
@@ -137,10 +94,11 @@ def _names(corpus: Corpus, groups: Sequence[Sequence[int]]) -> str:
     return "first " + " = ".join(corpus.utterances[u] for u in groups[0][:2])
 
 
-class Overlap(CorpusCheck):
+class Overlap(Check[CorpusBench]):
     """Speakers, sessions and dialogues in two parts."""
 
     name = "overlap"
+    proves = "training and validation share no speaker, session or dialogue with test"
     how = "groups that training or validation share with test, in the folds that the corpus gives"
 
     def run(self, bench: CorpusBench) -> Finding:
@@ -164,10 +122,11 @@ class Overlap(CorpusCheck):
         return Finding("fail" if verdict == "fail" else "note", text, evidence)
 
 
-class LabelledFeatures(CorpusCheck):
+class LabelledFeatures(Check[CorpusBench]):
     """Features made by something that was trained on these labels."""
 
     name = "labelled_features"
+    proves = "no features were made by something that was trained on the labels of training"
     how = (
         "a linear probe for each modality, cross-validated by speaker inside the training part, "
         "and trained on it for the test part: both meet speakers they do not know, so the first "
@@ -199,10 +158,11 @@ class LabelledFeatures(CorpusCheck):
         return Finding("pass", text, evidence)
 
 
-class ShuffledJoin(CorpusCheck):
+class ShuffledJoin(Check[CorpusBench]):
     """Rows of a modality that belong to other utterances."""
 
     name = "shuffled_join"
+    proves = "the rows of every modality belong to the utterances that they stand for"
     how = (
         "canonical correlation between modalities, and of each with the labels, within speakers, "
         "in standard deviations of what permuted rows give; and whether a modality fits the others "
@@ -244,7 +204,7 @@ class ShuffledJoin(CorpusCheck):
         return ""
 
 
-CORPUS_CHECKS: tuple[CorpusCheck, ...] = (
+CORPUS_CHECKS: tuple[Check[CorpusBench], ...] = (
     Duplicates(),
     Overlap(),
     LabelledFeatures(),
@@ -252,7 +212,7 @@ CORPUS_CHECKS: tuple[CorpusCheck, ...] = (
 )
 
 
-def audit_corpus(corpus: Corpus) -> tuple[CorpusChecked, ...]:
+def audit_corpus(corpus: Corpus) -> tuple[Checked, ...]:
     """Look for every fault in a corpus.
 
     Raises:
@@ -265,5 +225,5 @@ def audit_corpus(corpus: Corpus) -> tuple[CorpusChecked, ...]:
             finding = check.run(bench)
         except NotApplicableError as error:
             finding = Finding("not applicable", str(error), {})
-        found.append(CorpusChecked(check, finding, time.perf_counter() - started))
+        found.append(Checked(check, finding, time.perf_counter() - started))
     return tuple(found)

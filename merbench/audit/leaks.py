@@ -19,7 +19,7 @@ def _known(bench: Bench, score: float) -> bool:
     return score > bench.chance + ERRORS * bench.chance_error
 
 
-class SealedTest(Check):
+class SealedTest(Check[Bench]):
     """Training learns nothing from the test part."""
 
     name = "sealed_test"
@@ -69,7 +69,7 @@ class SealedTest(Check):
         return Finding("pass", text, evidence)
 
 
-class Selection(Check):
+class Selection(Check[Bench]):
     """What is picked is picked by the validation part."""
 
     name = "selection"
@@ -117,7 +117,7 @@ def _best(pick: Pick) -> int:
     return scores.index(max(scores)) + 1
 
 
-class NormaliserOnTraining(Check):
+class NormaliserOnTraining(Check[Bench]):
     """Features are scaled by training statistics alone."""
 
     name = "normaliser"
@@ -175,7 +175,7 @@ def _differs(one: ModalityNormaliser, other: ModalityNormaliser) -> bool:
     )
 
 
-class NoSignalFromNoise(Check):
+class NoSignalFromNoise(Check[Bench]):
     """Labels that nothing can know are not known."""
 
     name = "chance"

@@ -14,7 +14,7 @@ _EACH = 8  # utterances of a class
 _BY_HEART = 0.9
 
 
-class Capacity(Check):
+class Capacity(Check[Bench]):
     """A method can learn a few utterances by heart."""
 
     name = "capacity"
@@ -51,7 +51,7 @@ class Capacity(Check):
         return Finding("pass" if best >= _BY_HEART else "fail", text, evidence)
 
 
-class SeedSensitivity(Check):
+class SeedSensitivity(Check[Bench]):
     """How large a gain has to be to be more than the luck of a seed."""
 
     name = "seed_sensitivity"

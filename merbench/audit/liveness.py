@@ -10,7 +10,7 @@ from merbench.audit.verdict import Check, Finding, Number
 _SHOWN = 4
 
 
-class Liveness(Check):
+class Liveness(Check[Bench]):
     """Every component is worth something."""
 
     name = "liveness"

@@ -7,7 +7,7 @@ from merbench.audit.predict import NOTHING_APART, TOLERANCE, Apart, predict_unde
 from merbench.audit.verdict import Check, Finding, Number, verdict_of
 
 
-class Determinism(Check):
+class Determinism(Check[Bench]):
     """Nothing depends on when and where it is computed."""
 
     name = "determinism"

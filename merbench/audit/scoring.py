@@ -9,7 +9,7 @@ from merbench.audit.predict import RowsError, predict
 from merbench.audit.verdict import Check, Finding, Number, verdict_of
 
 
-class ScoredOnce(Check):
+class ScoredOnce(Check[Bench]):
     """Every utterance gets a prediction of its own."""
 
     name = "scored_once"

@@ -14,7 +14,7 @@ from merbench.features.observation import Observation, ObservedModality, State
 from merbench.methods.base import StateUse
 
 
-class Blindness(Check):
+class Blindness(Check[Bench]):
     """What is absent is not seen."""
 
     name = "blindness"
@@ -77,7 +77,7 @@ def _takes_noised_for_absent(bench: Bench) -> bool:
     return bench.fitted.method.config.noised_as == "absent"
 
 
-class StateHonesty(Check):
+class StateHonesty(Check[Bench]):
     """A method uses of the states what it says."""
 
     name = "state_honesty"

@@ -5,18 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-if TYPE_CHECKING:
-    from merbench.audit.bench import Bench
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 Verdict = Literal["pass", "fail", "note", "not applicable"]
 Number = float | int | str
+B = TypeVar("B")
 DOCS = "docs/audit.md"
 
 
 class NotApplicableError(Exception):
-    """A check cannot say anything of this method; the text says why."""
+    """A check cannot say anything; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Finding:
     evidence: Mapping[str, Number]
 
 
-class Check(ABC):
-    """One property of a method, and how it is tested.
+class Check(ABC, Generic[B]):
+    """One property of a method or a corpus, and how it is tested.
 
     Attributes:
         name: in tables, in JUnit and as the anchor in the guide.
@@ -50,19 +48,19 @@ class Check(ABC):
     apart: ClassVar[bool] = False
 
     @abstractmethod
-    def run(self, bench: Bench) -> Finding:
-        """Test the method on the bench.
+    def run(self, bench: B) -> Finding:
+        """Test what is on the bench.
 
         Raises:
-            NotApplicableError: it has nothing that could be tested.
+            NotApplicableError: there is nothing that could be tested.
         """
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A check that was run on a method."""
+    """A check that was run."""
 
-    check: Check
+    check: Check[Any]
     finding: Finding
     seconds: float
 

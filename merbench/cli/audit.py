@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from merbench.audit.audit import Audited, all_checks, audit_all
+from merbench.audit.bench import Bench
 from merbench.audit.corpora import ground_of, synthetic_ground
 from merbench.audit.junit import write_junit
 from merbench.audit.subject import subject_of, subjects_of_suite
@@ -93,7 +94,7 @@ def audit_command(
     return int(any(each.failed for each in found))
 
 
-def _chosen(checks: tuple[Check, ...], names: str | None) -> tuple[Check, ...]:
+def _chosen(checks: tuple[Check[Bench], ...], names: str | None) -> tuple[Check[Bench], ...]:
     wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
     known = [check.name for check in checks]
     for name in wanted:

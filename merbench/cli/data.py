@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from merbench.audit.deep import audit_corpus
+from merbench.audit.verdict import Checked
 from merbench.cli.options import read_settings, reader_settings
 from merbench.corpus.check import check_corpus
 from merbench.corpus.describe import CorpusFacts, describe
@@ -54,11 +54,15 @@ def check_command(spec: str, *, settings: tuple[str, ...], deep: bool, as_json: 
     code is 0 where there is no problem, else 2.
 
     --deep audits a corpus without a problem: duplicates and speakers in two parts, features that
-    know the label, rows of a modality in another order. The exit code is 1 where one of these fails.
+    know the label, rows of a modality in another order. The exit code is 1 where a check fails.
     """
     chosen = configured(spec, **read_settings(settings))
     report = check_corpus(chosen.reader, chosen.config)
-    found = audit_corpus(read(*chosen)) if deep and not report.problems else ()
+    found: tuple[Checked, ...] = ()
+    if deep and not report.problems:
+        from merbench.audit.deep import audit_corpus  # noqa: PLC0415 - slow, and only wanted here
+
+        found = audit_corpus(read(*chosen))
     failed = any(checked.finding.verdict == "fail" for checked in found)
     if as_json:
         audited = {"audit": [checked.to_json() for checked in found]} if deep else {}

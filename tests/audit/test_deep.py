@@ -44,7 +44,8 @@ def sequences(corpus: Corpus, name: str) -> list[np.ndarray]:
 
 def test_a_sound_corpus_passes(sound) -> None:
     verdicts = {f.check.name: f.finding.verdict for f in audit_corpus(sound)}
-    assert verdicts == {check.name: "pass" for check in CORPUS_CHECKS} | {"overlap": "pass"}
+    # Both speakers of a dialogue speak in it, so folds by speaker cut through dialogues.
+    assert verdicts == {check.name: "pass" for check in CORPUS_CHECKS} | {"overlap": "note"}
 
 
 def test_an_utterance_under_two_ids_in_two_parts_is_found(sound) -> None:
@@ -73,9 +74,8 @@ def test_features_made_by_a_network_that_saw_the_training_labels_are_found(sound
     fold = folds_of(sound)[0]
     rng, some = np.random.default_rng(0), sequences(sound, "visual")
     for u in fold.train.tolist():
-        direction = 2.0 * rng.standard_normal(some[u].shape[1]) * 0
-        direction[sound.labels[u]] = 4 * some[u].std()
-        some[u] = some[u] + direction
+        some[u] = some[u].copy()
+        some[u][:, sound.labels[u]] += 4 * some[u].std() + rng.standard_normal()
     corpus = changed(sound, "visual", some)
     predefined = PredefinedFold("1", fold.train, fold.valid, fold.test)
     found = failed(dataclasses.replace(corpus, predefined=(predefined,)))

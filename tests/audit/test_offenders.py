@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from merbench.audit.audit import Audited, all_checks, audit
-from merbench.audit.corpora import Ground, synthetic_ground
+from merbench.audit.corpora import Ground, ground_of
 from merbench.audit.subject import subject_of
 from tests.audit import offenders
 
 
 @pytest.fixture(scope="module")
 def ground() -> Ground:
-    return synthetic_ground()
+    return ground_of("synthetic", utterances=200)
 
 
 def audited(name: str, ground: Ground) -> Audited:
