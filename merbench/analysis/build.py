@@ -64,7 +64,7 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
     record = read_record(directory)
     tally = read_tally(directory / PREDICTIONS)
     header, confusion = tally.header, tally.confusion
-    metrics = _metrics(record)
+    metrics = metrics_of(record)
     shown = [confusion_metric(name) for name in metrics]
     overviews = [overview(confusion, metric, partial) for metric in shown]
     by_metric = [summary_tables(confusion, metric, partial) for metric in shown]
@@ -127,7 +127,7 @@ def declared_pairs(record: Record, header: TableHeader) -> tuple[tuple[str, str]
     return tuple((HEADLINE_METHOD, m) for m in others) if len(others) < len(header.methods) else ()
 
 
-def _metrics(record: Record) -> tuple[str, ...]:
+def metrics_of(record: Record) -> tuple[str, ...]:
     """Return the metrics that a suite wants, UA first where it is one of them."""
     suite = record.get("suite")
     found = suite.get("metrics") if isinstance(suite, Mapping) else None

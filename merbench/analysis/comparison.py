@@ -13,14 +13,12 @@ from merbench.analysis.contrasts import ROPE
 from merbench.analysis.evidence import DRAWS, Evidence, gather_evidence, linear
 from merbench.analysis.facts import Record, read_record, suite_name
 from merbench.analysis.findings import Inference
-from merbench.analysis.quantities import Matrices
+from merbench.analysis.quantities import Matrices, quantities_of
 from merbench.analysis.scope import inference_of
 from merbench.analysis.threads import one_thread
 from merbench.errors import ConfigError, IncompleteError, NotComparableError, did_you_mean
-from merbench.results.averages import Average, mean_of, over_settings
-from merbench.results.conditions import CLEAN, columns_of, patterns_of
+from merbench.results.averages import Average
 from merbench.results.metrics import ConfusionMetric
-from merbench.results.summary import overview
 from merbench.results.tables import PREDICTIONS
 from merbench.results.tally import Tally, read_tally
 from merbench.statistics.corrections import holm
@@ -256,7 +254,7 @@ def _compare(
 ) -> Comparison:
     if not partial:
         tally.confusion.require_complete()
-    quantities = _quantities(tally, metric, partial)
+    quantities = quantities_of(tally.header)
     matrices = Matrices(len(tally.header.conditions), quantities.values())
     evidence = gather_evidence(tally, matrices, [metric.name], draws)
     known = {pair: name for pair, name in pairs.items() if {*pair} <= {*evidence.methods}}
@@ -273,22 +271,6 @@ def _compare(
     inference = inference_of(tally, evidence, draws, ROPE)
     notes = (*notes, *inference.notes)
     return Comparison(title, metric, sides, pd.DataFrame(rows), inference, notes)
-
-
-def _quantities(tally: Tally, metric: ConfusionMetric, partial: bool) -> dict[str, Average]:
-    """Return what is compared: the overview, each noise-free pattern, the mean of each noise."""
-    confusion, header = tally.confusion, tally.header
-    found = dict(overview(confusion, metric, partial).averages)
-    for column in columns_of(header.conditions):
-        over = [over_settings(header.conditions, p, column) for p in patterns_of(header.conditions)]
-        if column.noise != CLEAN:
-            mean = mean_of(over)
-            if mean is not None:
-                found[column.title] = mean
-        else:
-            patterns = zip(patterns_of(header.conditions), over, strict=True)
-            found |= {p: a for p, a in patterns if a is not None and p != header.complete}
-    return found
 
 
 def _rows(

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from merbench.results.averages import Average, Pool
+from merbench.results.averages import Average, Pool, mean_of, over_settings
+from merbench.results.conditions import CLEAN, columns_of, patterns_of
+from merbench.results.header import TableHeader
+from merbench.results.summary import overview_averages
 
 Floats = NDArray[np.floating]
 
@@ -52,6 +55,25 @@ class Matrices:
             for part in average.parts:
                 weights += self.weights(part) / len(average.parts)
         return weights
+
+
+def quantities_of(header: TableHeader) -> dict[str, Average]:
+    """Return what two runs, or two methods, are compared on.
+
+    That is the overview, each noise-free pattern, and the mean over the patterns of each noise.
+    """
+    found = overview_averages(header)
+    patterns = patterns_of(header.conditions)
+    for column in columns_of(header.conditions):
+        over = [over_settings(header.conditions, pattern, column) for pattern in patterns]
+        if column.noise != CLEAN:
+            mean = mean_of(over)
+            if mean is not None:
+                found[column.title] = mean
+        else:
+            named = zip(patterns, over, strict=True)
+            found |= {p: a for p, a in named if a is not None and p != header.complete}
+    return found
 
 
 def trapezoid(severities: Sequence[float] | Floats) -> Floats:

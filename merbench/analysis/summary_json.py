@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from merbench.analysis.comparison import Comparison
 from merbench.analysis.findings import Findings
 from merbench.results.metrics import Metric
 from merbench.results.summary import Summary
@@ -28,8 +27,8 @@ def to_json(findings: Sequence[Findings]) -> str:
     The fields are those of `Findings`. Tables are `{"columns": [...], "rows": [[...], ...]}`;
     values are fractions with 8 significant digits; what is not known is null.
     """
-    content = {"format": FORMAT, "runs": [_plain(found) for found in findings]}
-    return json.dumps(content, indent=None, separators=(",", ":"), allow_nan=False) + "\n"
+    content = {"format": FORMAT, "runs": findings}
+    return plain_json(content)
 
 
 def _plain(value: Any) -> Any:
@@ -64,6 +63,6 @@ def _plain_object(value: Any) -> Any:
     return value
 
 
-def comparison_to_json(comparison: Comparison) -> str:
-    """Return a comparison as one JSON object, its table as in `to_json`."""
-    return json.dumps(_plain(comparison), separators=(",", ":"), allow_nan=False) + "\n"
+def plain_json(value: Any) -> str:
+    """Return dataclasses, tables and numbers as one JSON value, as `to_json` has them."""
+    return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False) + "\n"

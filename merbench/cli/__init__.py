@@ -20,6 +20,7 @@ _COMMANDS = {
     "run": "Train and evaluate a suite, and print its WA/UA table.",
     "plan": "Show what a run would do and how long it would take.",
     "report": "Write the HTML page, plots and tables of a run.",
+    "check": "Hold a run against a reference: the gate for CI.",
     "compare": "Show paired differences of two runs, or of methods of one.",
     "audit": "Check that a method keeps the protocol.",
     "list": "List methods, noises, readers, suites or metrics.",

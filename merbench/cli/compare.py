@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from merbench.analysis.comparison import Comparison, compare_methods, compare_runs
-from merbench.analysis.summary_json import comparison_to_json
+from merbench.analysis.summary_json import plain_json
 from merbench.errors import ConfigError
 from merbench.results.metrics import confusion_metric
 from merbench.statistics.outcome import ALPHA
@@ -44,10 +44,12 @@ def compare(
     else:
         raise ConfigError("expected two runs, or one run with --methods A,B")
     if as_json:
-        click.echo(comparison_to_json(found), nl=False)
+        click.echo(plain_json(found), nl=False)
         return
     console = Console()
-    console.print(_table(found), width=None if console.is_terminal else _UNLIMITED, crop=False)
+    if not console.is_terminal:
+        console = Console(width=_UNLIMITED)
+    console.print(_table(found), crop=False)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
 

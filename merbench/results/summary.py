@@ -21,6 +21,7 @@ from merbench.results.averages import (
 )
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
 from merbench.results.confusion import Confusion
+from merbench.results.header import TableHeader
 from merbench.results.metrics import ConfusionMetric
 
 MEAN = "mean"
@@ -159,14 +160,7 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
     Raises:
         IncompleteError: as for `summary_table`.
     """
-    conditions, complete = confusion.header.conditions, confusion.header.complete
-    clean = {p: over_settings(conditions, p, NO_NOISE) for p in patterns_of(conditions)}
-    candidates = {
-        PARTIAL_MEAN: mean_of([average for p, average in clean.items() if p != complete]),
-        COMPLETE: clean.get(complete),
-        GRID_MEAN: grid_mean(conditions),
-    }
-    averages = {name: average for name, average in candidates.items() if average is not None}
+    averages = overview_averages(confusion.header)
     note = ""
     if GRID_MEAN in averages:
         note = f"; {GRID_MEAN}: over severities, then noises, then patterns, without the noise-free"
@@ -180,6 +174,18 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
         over=[],
         note=note,
     )
+
+
+def overview_averages(header: TableHeader) -> dict[str, Average]:
+    """Return what the columns of the overview average; those that the grid lacks are left out."""
+    conditions, complete = header.conditions, header.complete
+    clean = {p: over_settings(conditions, p, NO_NOISE) for p in patterns_of(conditions)}
+    candidates = {
+        PARTIAL_MEAN: mean_of([average for p, average in clean.items() if p != complete]),
+        COMPLETE: clean.get(complete),
+        GRID_MEAN: grid_mean(conditions),
+    }
+    return {name: average for name, average in candidates.items() if average is not None}
 
 
 def _build(

@@ -16,6 +16,7 @@ from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corruption.grid import all_patterns, partial_patterns
 from merbench.errors import CorpusError, did_you_mean
 from merbench.suite.entries import CorpusEntry, MethodEntry, MissingRate, NoiseEntry
+from merbench.suite.gate import GateConfig
 from merbench.suite.problems import Problem, Problems, shown
 from merbench.suite.source import Source
 from merbench.training.config import TrainingConfig
@@ -122,6 +123,7 @@ class Suite(Config):
     contrasts: tuple[Contrast, ...] = Field(None, strict=False, validate_default=True)
     metrics: tuple[Metric, ...] = Field(("wa", "ua", "f1"), strict=False, min_length=1)
     numerics: NumericsConfig = NumericsConfig()
+    gate: GateConfig = GateConfig()
 
     @field_validator("name")
     @classmethod
@@ -196,10 +198,11 @@ class Suite(Config):
     def hash(self) -> str:
         """Sha256 of the resolved suite.
 
-        Comments, order of keys and defaults do not enter, and neither does where the corpus lies:
-        its fingerprint says what it is.
+        Comments, order of keys and defaults do not enter, and neither do tolerances of the gate,
+        which change no result, nor where the corpus lies: its fingerprint says what it is.
         """
         resolved = self.resolved()
+        resolved.pop("gate")
         resolved["corpus"].pop("path", None)
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

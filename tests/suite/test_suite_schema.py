@@ -140,6 +140,7 @@ def test_comments_order_of_keys_and_written_out_defaults_leave_the_hash() -> Non
     assert load(rewritten).hash == load(SMALL).hash
 
 
+UNCHANGING = ["gate.alpha=0.1", "gate.tolerances=[{points: 2}]"]
 CHANGES = [
     "name=other",
     "version=3",
@@ -192,8 +193,13 @@ def test_the_hash_changes_with_every_field() -> None:
     assert len(set(hashes)) == len(CHANGES) + 1
 
 
+def test_what_changes_no_result_does_not_change_the_hash() -> None:
+    assert {load(FULL, change).hash for change in UNCHANGING} == {load(FULL).hash}
+
+
 def test_changes_cover_every_field_of_a_suite() -> None:
-    assert {change.replace("=", ".").split(".")[0] for change in CHANGES} == set(Suite.model_fields)
+    changes = (*CHANGES, *UNCHANGING)
+    assert {change.replace("=", ".").split(".")[0] for change in changes} == set(Suite.model_fields)
 
 
 @given(

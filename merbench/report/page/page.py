@@ -56,18 +56,24 @@ def render_page(findings: Sequence[Findings]) -> str:
         run_view(one, "" if alone else f"run{number}-", 2 if alone else 3)
         for number, one in enumerate(findings, 1)
     ]
-    page = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            views=views,
-            alone=alone,
-            together=None if alone else side_by_side(views),
-            title=_title(views),
-            assets=_assets(),
-            early=Markup(EARLY_SCRIPT),
-        )
+    return render(
+        "page.html",
+        views=views,
+        alone=alone,
+        together=None if alone else side_by_side(views),
+        title=_title(views),
     )
+
+
+def render(template: str, **values: object) -> str:
+    """Return a page of the report's look.
+
+    Args:
+        template: name of the file.
+        values: what it needs beside styles and scripts.
+    """
+    found = _environment().get_template(template)
+    page = found.render(assets=_assets(), early=Markup(EARLY_SCRIPT), **values)
     return page.rstrip("\n") + "\n"
 
 
