@@ -20,10 +20,10 @@ from merbench.training.resolve import resolve_training
 # epochs; `memorise` learns a tiny set by heart.
 Effort = Literal["full", "short", "memorise"]
 _EFFORTS: dict[Effort, TrainingOverrides] = {
-    "full": TrainingOverrides(epochs=12, decay_epochs=6, batch_size=32, patience=18),
+    "full": TrainingOverrides(epochs=16, decay_epochs=8, batch_size=32, patience=24),
     "short": TrainingOverrides(epochs=4, decay_epochs=0, batch_size=32),
     "memorise": TrainingOverrides(
-        epochs=100, decay_epochs=0, batch_size=8, lr=1e-3, dropout=0.0, patience=25
+        epochs=100, decay_epochs=0, batch_size=8, lr=1e-3, dropout=0.0, patience=15
     ),
 }
 
