@@ -70,7 +70,7 @@ class Duplicates(Check[CorpusBench]):
             text = f"{worst} utterances stand in both {pair} under different ids"
             return Finding("fail", f"{text} ({_names(corpus, groups)})", evidence)
         if groups:
-            text = f"{evidence['duplicates']} duplicates, none across the parts of a fold"
+            text = f"duplicates: {evidence['duplicates']}, none across the parts of a fold"
             return Finding("note", f"{text} ({_names(corpus, groups)})", evidence)
         return Finding("pass", "no two utterances are the same", evidence)
 

@@ -46,7 +46,8 @@ def test_copies_keep_the_frozen_draws_and_shuffled_labels_the_class_counts() -> 
 
 
 def test_the_ground_of_an_audit_is_small_and_divided_by_speaker() -> None:
-    corpus, fold = synthetic_ground()
+    corpus, fold, path = synthetic_ground()
+    assert path is None
     assert len(corpus) == 360
     assert not fold.overlap
     parts = [set(corpus.speakers[rows].tolist()) for rows in (fold.train, fold.valid, fold.test)]
@@ -56,8 +57,9 @@ def test_the_ground_of_an_audit_is_small_and_divided_by_speaker() -> None:
 
 
 def test_of_a_large_corpus_some_utterances_of_each_part_are_taken_as_they_are() -> None:
-    corpus, fold = ground_of("synthetic", utterances=1200)
+    corpus, fold, path = ground_of("synthetic", utterances=1200)
     assert [len(fold.train), len(fold.valid), len(fold.test)] == [*MOST.values()]
+    assert path is None
     assert len(corpus) == sum(MOST.values())
     whole = load_corpus("synthetic", utterances=1200)
     for u in (0, 7, len(corpus) - 1):
