@@ -23,7 +23,7 @@ _EFFORTS: dict[Effort, TrainingOverrides] = {
     "full": TrainingOverrides(epochs=16, decay_epochs=8, batch_size=32, patience=24),
     "short": TrainingOverrides(epochs=4, decay_epochs=0, batch_size=32),
     "memorise": TrainingOverrides(
-        epochs=100, decay_epochs=0, batch_size=8, lr=1e-3, dropout=0.0, patience=15
+        epochs=100, decay_epochs=0, batch_size=8, lr=1e-3, dropout=0.0, patience=30
     ),
 }
 
