@@ -19,9 +19,9 @@ class Liveness(Check[Bench]):
     proves = "each component's output, and each parameter, can move a prediction"
     how = (
         "under every pattern, the output of one component after the other goes to the utterance "
-        "half a part away: where fewer than 1 in 200 predictions flip it is dead weight; a parameter "
-        "tensor is inert where no logit has a gradient in it; what does not run at test (parts of "
-        "the training loss) is listed"
+        "half a part away: where fewer than 1 in 200 predictions flip it is dead weight; a "
+        "parameter tensor is inert where no logit has a gradient in it; what does not run at "
+        "test (parts of the training loss) is listed"
     )
 
     def run(self, bench: Bench) -> Finding:
