@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from merbench.check.verdicts import Checked, Rule, sentence
-from merbench.report.junit import Case, junit_xml
+from merbench.report.junit import Case, Suite, junit_xml
 
 
 def gate_junit(checked: Checked, strict: bool = False) -> bytes:
@@ -25,7 +25,7 @@ def gate_junit(checked: Checked, strict: bool = False) -> bytes:
     cases = [_case(checked, rule, rule in failing) for rule in checked.rules]
     if not cases:
         cases = [Case(f"merbench.{checked.suite}", "rules", "error", checked.headline(strict))]
-    return junit_xml(f"merbench check {checked.suite}", cases, properties)
+    return junit_xml(Suite(f"merbench check {checked.suite}", cases, properties))
 
 
 def _case(checked: Checked, rule: Rule, failing: bool) -> Case:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,10 +18,10 @@ from merbench.check.reference import reference_of_run
 from merbench.check.reference_file import save_reference
 from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
 from merbench.check.verdicts import Checked
+from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-_UNLIMITED = 10_000
 _STYLES = {"regressed": "bold red", "suspect": "yellow", "improved": "green"}
 _MOST = 20  # rows without --all
 
@@ -70,11 +69,11 @@ def check(
     labels = [name.strip() for name in (methods or "").split(",") if name.strip()]
     found, current, before = check_run(run, reference, tolerances, labels)
     if junit is not None:
-        _write(junit, gate_junit(found, strict))
+        write_file(junit, gate_junit(found, strict))
     if html is not None:
         from merbench.check.page import gate_page  # noqa: PLC0415  # drawing takes long to import
 
-        _write(html, gate_page(found, current, before, strict).encode())
+        write_file(html, gate_page(found, current, before, strict).encode())
     if as_json:
         outcome = {"headline": found.headline(strict), "exit_code": found.exit_code(strict)}
         click.echo(plain_json({**outcome, "strict": strict, "checked": found}), nl=False)
@@ -89,10 +88,7 @@ def _print(found: Checked, strict: bool, every: bool) -> None:
     """Print the headline, and the rules where there is anything to see in them."""
     click.echo(found.headline(strict))
     if every or not found.identical:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=_UNLIMITED)
-        console.print(_table(found, every), crop=False)
+        terminal().print(_table(found, every), crop=False)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
 
@@ -121,13 +117,4 @@ def _tell_github(found: Checked, strict: bool) -> None:
         click.echo(line)
     where = os.environ.get(SUMMARY)
     if where:
-        _write(Path(where), job_summary(found, strict).encode(), mode="ab")
-
-
-def _write(path: Path, content: bytes, mode: str = "wb") -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode) as file:
-            file.write(content)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+        write_file(Path(where), job_summary(found, strict).encode(), mode="ab")

@@ -7,17 +7,15 @@ from pathlib import Path
 import click
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from merbench.analysis.comparison import Comparison, compare_methods, compare_runs
 from merbench.analysis.summary_json import plain_json
+from merbench.cli.output import terminal
 from merbench.errors import ConfigError
 from merbench.results.metrics import confusion_metric
 from merbench.statistics.outcome import ALPHA
-
-_UNLIMITED = 10_000
 
 
 @click.command()
@@ -46,10 +44,7 @@ def compare(
     if as_json:
         click.echo(plain_json(found), nl=False)
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_UNLIMITED)
-    console.print(_table(found), crop=False)
+    terminal().print(_table(found), crop=False)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
 
