@@ -3,6 +3,7 @@
 import importlib
 import json
 import linecache
+import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -219,3 +220,52 @@ def test_the_order_of_noises_is_part_of_what_a_stage_that_trains_on_them_depends
         digests.append(({cell.key for cell in plan.cells}, plan.protocol.token))
     assert not digests[0][0] & digests[1][0]
     assert digests[0][1] != digests[1][1]
+
+
+PACKAGE = {
+    "key_lab/__init__.py": "RATE = 1",
+    "key_lab/model.py": "from merbench_baselines.zero_fill import ZeroFill\n"
+    "from . import blocks\nfrom key_beside.sizes import scale\n"
+    "class Mine(ZeroFill):\n    pass\n",
+    "key_lab/blocks.py": "def block():\n    from key_lab.deep.layers import width\n"
+    "    return width\n",
+    "key_lab/deep/__init__.py": "",
+    "key_lab/deep/layers.py": "width = 3",
+    "key_lab/unrelated.py": "figure = 1",
+    "key_beside/sizes.py": "import json\nimport numpy as np\n\nscale = 2",
+}
+FIND_DIGEST = (
+    "from merbench import registry; from merbench.code_version import class_digest; "
+    "print(class_digest(registry.load('methods', 'key_lab.model:Mine')))"
+)
+
+
+def digest_in(folder, **changes):
+    for name, source in {**PACKAGE, **changes}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, "utf-8")
+    command = [sys.executable, "-B", "-c", FIND_DIGEST]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return ended.stdout
+
+
+@pytest.mark.parametrize("place", [".", "site-packages"], ids=["checkout", "installed"])
+def test_a_class_from_elsewhere_answers_for_the_modules_it_is_made_of(tmp_path, place):
+    folder = tmp_path / place
+    folder.mkdir(exist_ok=True)
+    first = digest_in(folder)
+    assert digest_in(folder) == first
+    assert digest_in(folder, **{"key_lab/unrelated.py": "figure = 2"}) == first
+    assert digest_in(folder, **{"key_lab/blocks.py": f"# b\n{PACKAGE['key_lab/blocks.py']}"}) == (
+        first
+    )
+    for name, source in {
+        "key_lab/__init__.py": "RATE = 2",
+        "key_lab/blocks.py": PACKAGE["key_lab/blocks.py"].replace("return", "return 2 *"),
+        "key_lab/deep/layers.py": "width = 4",
+    }.items():
+        assert digest_in(folder, **{name: source}) != first, name
+    beside = digest_in(folder, **{"key_beside/sizes.py": PACKAGE["key_beside/sizes.py"] + "0"})
+    # What lies beside is theirs in a checkout; installed, it is another project's.
+    assert (beside == first) == (place == "site-packages")
