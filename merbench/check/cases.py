@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from merbench.check.stopped import Stopped
 from merbench.check.verdicts import Checked, Rule, sentence
 from merbench.report.junit import Case, Suite, junit_xml
 
@@ -26,6 +27,13 @@ def gate_junit(checked: Checked, strict: bool = False) -> bytes:
     if not cases:
         cases = [Case(f"merbench.{checked.suite}", "rules", "error", checked.headline(strict))]
     return junit_xml(Suite(f"merbench check {checked.suite}", cases, properties))
+
+
+def stopped_junit(stopped: Stopped) -> bytes:
+    """Return a JUnit document with one case, which says why there is no verdict."""
+    properties = {"run": stopped.run, "reference": stopped.reference}
+    case = Case("merbench.check", "comparison", "error", stopped.headline)
+    return junit_xml(Suite("merbench check", [case], properties))
 
 
 def _case(checked: Checked, rule: Rule, failing: bool) -> Case:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 
 from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
+from merbench.check.stopped import Stopped
 from merbench.check.verdicts import VERDICTS, Checked, sentence
 
+TITLE = "merbench check"
 MOST = 10  # annotations of one kind that GitHub shows for a step
 ROWS = 50
 # Marks that mean something in Markdown, or in the HTML that it may hold.
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
 
 def workflow_commands(checked: Checked, strict: bool = False) -> Iterator[str]:
@@ -23,7 +25,7 @@ def workflow_commands(checked: Checked, strict: bool = False) -> Iterator[str]:
     """
     failing = checked.failing(strict)
     if checked.exit_code(strict) and not failing:
-        yield _command("error", "merbench check", checked.headline(strict))
+        yield _command("error", TITLE, checked.headline(strict))
     suspects = () if strict else checked.with_verdict("suspect")
     for kind, rules in (
         ("error", failing),
@@ -45,7 +47,7 @@ def job_summary(checked: Checked, strict: bool = False) -> str:
     counts = [(len(checked.with_verdict(verdict)), verdict) for verdict in VERDICTS]
     rules = [rule for rule in checked.rules if rule.verdict != "ok"]
     lines = [
-        f"## merbench check: {_plain(checked.suite)}",
+        f"## {TITLE}: {_plain(checked.suite)}",
         "",
         f"**{_plain(checked.headline(strict))}**",
         "",
@@ -60,6 +62,16 @@ def job_summary(checked: Checked, strict: bool = False) -> str:
         lines += ["", EXPLAINED.format(number=len(checked.rules)) + left, ""]
     lines += [f"- {_plain(note)}" for note in checked.notes]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def stopped_command(stopped: Stopped) -> str:
+    """Return the workflow command that says why there is no verdict."""
+    return _command("error", TITLE, stopped.headline)
+
+
+def stopped_summary(stopped: Stopped) -> str:
+    """Return Markdown that says why there is no verdict."""
+    return f"## {TITLE}\n\n**{_plain(stopped.headline)}**\n"
 
 
 def _command(kind: str, title: str, message: str) -> str:

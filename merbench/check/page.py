@@ -13,6 +13,7 @@ from merbench.analysis.curves import Curve, curves_of
 from merbench.analysis.quantities import Matrices
 from merbench.check.reference import Reference
 from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
+from merbench.check.stopped import Stopped
 from merbench.check.verdicts import VERDICTS, Checked
 from merbench.report.figures.gate import (
     Bar,
@@ -73,6 +74,11 @@ def gate_page(checked: Checked, run: Reference, reference: Reference, strict: bo
         rows=[row(rule) for rule in checked.rules],
         **values,
     )
+
+
+def stopped_page(stopped: Stopped) -> str:
+    """Return a page that says why there is no verdict."""
+    return render("check_stopped.html", stopped=stopped)
 
 
 def _waterfalls(checked: Checked, metrics: Sequence[str]) -> Iterator[_Drawing]:

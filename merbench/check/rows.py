@@ -11,6 +11,8 @@ HEADINGS = (
     *("before", "after", "change", "interval", "tolerance", "sees"),
 )
 WORDS = 4  # the columns that are no numbers
+SHORT_HEADINGS = (HEADINGS[0], "rule", *HEADINGS[WORDS + 1 :])
+SHORT_WORDS = 2
 EXPLAINED = (
     "Values in %, changes in points; intervals hold for all {number} rules at once. Sees: the "
     "smallest drop that would be flagged four times in five, were all models trained again."
@@ -31,6 +33,12 @@ def row(rule: Rule) -> tuple[str, ...]:
         f"{100 * rule.tolerance:.1f}",
         _size(rule.detectable),
     )
+
+
+def short_row(rule: Rule) -> tuple[str, ...]:
+    """Return the texts of a rule, one for each of `SHORT_HEADINGS`."""
+    verdict, *name = (texts := row(rule))[:WORDS]
+    return (verdict.replace(" ", "\n"), ", ".join(name), *texts[WORDS + 1 :])
 
 
 def _size(value: float) -> str:

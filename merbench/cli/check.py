@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
 
 from merbench.analysis.summary_json import plain_json
-from merbench.check.api import check_run
-from merbench.check.cases import gate_junit
-from merbench.check.github import job_summary, workflow_commands
+from merbench.check.api import Held, check_run
+from merbench.check.cases import gate_junit, stopped_junit
+from merbench.check.github import (
+    job_summary,
+    stopped_command,
+    stopped_summary,
+    workflow_commands,
+)
 from merbench.check.reference import reference_of_run
 from merbench.check.reference_file import save_reference
-from merbench.check.rows import EXPLAINED, HEADINGS, WORDS, row
+from merbench.check.stopped import Stopped
+from merbench.check.terminal import rules_table
 from merbench.check.verdicts import Checked
 from merbench.cli.output import terminal, write_file
-from merbench.errors import ConfigError
+from merbench.errors import ConfigError, MerbenchError
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-_STYLES = {"regressed": "bold red", "suspect": "yellow", "improved": "green"}
-_MOST = 20  # rows without --all
 
 
 @click.command()
@@ -67,54 +70,77 @@ def check(
     if reference is None or save is not None:
         raise ConfigError("expected either --reference FILE or --save-reference FILE")
     labels = [name.strip() for name in (methods or "").split(",") if name.strip()]
-    found, current, before = check_run(run, reference, tolerances, labels)
-    if junit is not None:
-        write_file(junit, gate_junit(found, strict))
-    if html is not None:
-        from merbench.check.page import gate_page  # noqa: PLC0415  # drawing takes long to import
+    outputs = _Outputs(junit, html, as_json, github, strict)
+    try:
+        held = check_run(run, reference, tolerances, labels)
+    except MerbenchError as error:
+        outputs.tell_stopped(Stopped(str(run), str(reference), str(error), error.exit_code))
+        raise
+    outputs.tell(held, every)
+    return held.checked.exit_code(strict)
 
-        write_file(html, gate_page(found, current, before, strict).encode())
-    if as_json:
-        outcome = {"headline": found.headline(strict), "exit_code": found.exit_code(strict)}
-        click.echo(plain_json({**outcome, "strict": strict, "checked": found}), nl=False)
-    else:
-        _print(found, strict, every)
-    if github:
-        _tell_github(found, strict)
-    return found.exit_code(strict)
+
+class _Outputs(NamedTuple):
+    """Where the outcome goes beside the terminal."""
+
+    junit: Path | None
+    html: Path | None
+    as_json: bool
+    github: bool
+    strict: bool
+
+    def tell(self, held: Held, every: bool) -> None:
+        """Tell a verdict."""
+        found, strict = held.checked, self.strict
+        if self.junit is not None:
+            write_file(self.junit, gate_junit(found, strict))
+        if self.html is not None:
+            # Drawing takes long to import.
+            from merbench.check.page import gate_page  # noqa: PLC0415
+
+            write_file(self.html, gate_page(found, held.run, held.reference, strict).encode())
+        if self.as_json:
+            self._tell_json(found.headline(strict), found.exit_code(strict), found)
+        else:
+            _print(found, strict, every)
+        if self.github:
+            self._tell_github(workflow_commands(found, strict), job_summary(found, strict))
+
+    def tell_stopped(self, stopped: Stopped) -> None:
+        """Tell why there is no verdict, so that nobody reads an older file instead."""
+        if self.junit is not None:
+            write_file(self.junit, stopped_junit(stopped))
+        if self.html is not None:
+            from merbench.check.page import stopped_page  # noqa: PLC0415
+
+            write_file(self.html, stopped_page(stopped).encode())
+        if self.as_json:
+            self._tell_json(stopped.headline, stopped.exit_code, None)
+        elif self.github:
+            click.echo(stopped.headline)
+        if self.github:
+            self._tell_github([stopped_command(stopped)], stopped_summary(stopped))
+
+    def _tell_json(self, headline: str, exit_code: int, found: Checked | None) -> None:
+        outcome = {"headline": headline, "exit_code": exit_code, "strict": self.strict}
+        click.echo(plain_json({**outcome, "checked": found}), nl=False)
+
+    def _tell_github(self, commands: Iterable[str], summary: str) -> None:
+        """Annotate the workflow, and add to the summary of its job where there is one."""
+        for line in commands:
+            # GitHub reads both streams, and a JSON value has stdout for itself.
+            click.echo(line, err=self.as_json)
+        where = os.environ.get(SUMMARY)
+        if where:
+            write_file(Path(where), summary.encode(), mode="ab")
 
 
 def _print(found: Checked, strict: bool, every: bool) -> None:
     """Print the headline, and the rules where there is anything to see in them."""
     click.echo(found.headline(strict))
     if every or not found.identical:
-        terminal().print(_table(found, every), crop=False)
+        console = terminal()
+        width = console.width if console.is_terminal else None
+        console.print(rules_table(found, width, every), crop=False)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-
-
-def _table(found: Checked, every: bool) -> Table:
-    shown = found.rules if every else found.rules[:_MOST]
-    left = len(found.rules) - len(shown)
-    more = f" {left} more rules: --all." if left else ""
-    drawn = Table(
-        caption=EXPLAINED.format(number=len(found.rules)) + more,
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
-    for place, heading in enumerate(HEADINGS):
-        words = place < WORDS
-        drawn.add_column(heading, justify="left" if words else "right", no_wrap=not words)
-    for rule in shown:
-        drawn.add_row(*map(escape, row(rule)), style=_STYLES.get(rule.verdict, ""))
-    return drawn
-
-
-def _tell_github(found: Checked, strict: bool) -> None:
-    """Annotate the workflow, and add to the summary of its job where there is one."""
-    for line in workflow_commands(found, strict):
-        click.echo(line)
-    where = os.environ.get(SUMMARY)
-    if where:
-        write_file(Path(where), job_summary(found, strict).encode(), mode="ab")

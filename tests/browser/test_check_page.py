@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from merbench.check.gate import check
-from merbench.check.page import gate_page
+from merbench.check.page import gate_page, stopped_page
+from merbench.check.stopped import Stopped
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.test_page import CONTRAST, HEADINGS, UNNAMED
 from tests.check.worlds import reference
@@ -91,3 +92,25 @@ def test_an_identical_run_and_an_empty_one_have_a_page(sides):
 
 def test_equal_outcomes_are_equal_bytes(sides, checked):
     assert gate_page(checked, *sides) == gate_page(checked, *sides)
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_a_page_without_a_verdict_fits_and_says_why(open_page, tmp_path, size):
+    path = tmp_path / "stopped.html"
+    path.write_text(stopped_page(Stopped("mine", "theirs", HOSTILE + "f" * 200, 3)), "utf-8")
+    opened = open_page(size, file=path)
+    assert opened.complaints == []
+    page = opened.page
+    assert page.locator(".lead").inner_text() == f"INCOMPLETE: {HOSTILE}{'f' * 200}"
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.evaluate(UNNAMED) == []
+
+
+def test_printed_the_page_has_every_rule_and_no_navigation(open_page, check_file, checked):
+    page = open_page(file=check_file).page
+    page.emulate_media(media="print")
+    assert not page.locator("nav.contents").is_visible()
+    rows = page.locator("table tbody tr")
+    assert rows.count() == len(checked.rules)
+    assert rows.last.is_visible()
+    assert page.locator("figure.drawing svg").first.is_visible()

@@ -1,21 +1,28 @@
-"""JUnit, GitHub and JSON: what CI systems read of a gate."""
+"""JUnit and GitHub: what CI systems read of a gate."""
 
-import json
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import xmlschema
+from rich.console import Console
 
-from merbench.check.cases import gate_junit
+from merbench.check.cases import gate_junit, stopped_junit
 from merbench.check.gate import check
-from merbench.check.github import MOST, ROWS, job_summary, workflow_commands
+from merbench.check.github import (
+    MOST,
+    ROWS,
+    job_summary,
+    stopped_command,
+    stopped_summary,
+    workflow_commands,
+)
+from merbench.check.stopped import Stopped
+from merbench.check.terminal import rules_table
 from merbench.check.verdicts import Checked
-from tests.check.worlds import reference, run
+from tests.check.junit import cases
+from tests.check.worlds import reference
 
-XSD = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))
 HOSTILE = 'a<b>&"\x00\x1b]|`x`\r\n::error::*_%0A'
 
 
@@ -33,11 +40,6 @@ def base(folder):
 def failed(folder, base) -> Checked:
     skills = {"zero_fill": 0.6, "nmer": 0.3, "mine": 0.5}
     return check(reference(folder, "worse", draw=1, skills=skills), base, ("ua", "wa"))
-
-
-def cases(document):
-    XSD.validate(ElementTree.fromstring(document))
-    return ElementTree.fromstring(document).findall(".//testcase")
 
 
 def test_junit_has_a_valid_case_for_each_rule_by_its_verdict(failed):
@@ -106,55 +108,40 @@ def test_the_summary_has_the_headline_and_the_rules_that_are_not_ok(failed):
     assert len(rows) == min(ROWS, sum(rule.verdict != "ok" for rule in failed.rules))
 
 
-def pair(folder, name):
-    skills = {"zero_fill": 0.6, "nmer": 0.3}
-    return run(folder, name), run(folder, f"{name} worse", draw=1, skills=skills)
+def test_a_check_without_a_verdict_is_an_error_everywhere():
+    stopped = Stopped("mine", "theirs", f"folds differ:\n{HOSTILE}", 4)
+    (case,) = cases(stopped_junit(stopped))
+    assert case.find("error").get("message").startswith("NOT COMPARABLE: folds differ: a<b>")
+    assert "\n" not in stopped_command(stopped)
+    assert stopped_command(stopped).startswith("::error title=merbench check::NOT COMPARABLE: ")
+    title, blank, said = stopped_summary(stopped).splitlines()
+    assert (title, blank) == ("## merbench check", "")
+    assert said.startswith(r"**NOT COMPARABLE: folds differ: a\<b\>")
 
 
-def test_json_holds_every_rule_and_the_exit_code(merbench, folder):
-    before, after = pair(folder, "json")
-    said = merbench("check", after, "--reference", before, "--json")
-    found = json.loads(said.out)
-    assert said.code == found["exit_code"] == 1
-    assert found["headline"].startswith("FAILED: nmer")
-    rules = found["checked"]["rules"]
-    assert {rule["verdict"] for rule in rules} >= {"regressed", "ok"}
-    assert all(
-        rule["delta"] == pytest.approx(rule["value"] - rule["reference"], abs=1e-7)
-        for rule in rules
+@pytest.mark.parametrize(("code", "word"), [(2, "ERROR"), (3, "INCOMPLETE"), (4, "NOT COMPARABLE")])
+def test_no_verdict_has_its_kind_first(code, word):
+    assert Stopped("", "", "why", code).headline == f"{word}: why"
+
+
+def shown(checked, width):
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(rules_table(checked, width, every=True), crop=False)
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 110, 200])
+def test_a_terminal_of_any_width_shows_whole_words_and_numbers(failed, width):
+    lines = shown(failed, width)
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert "…" not in text
+    compared = [rule for rule in failed.rules if rule.verdict != "not comparable"]
+    for rule in compared:
+        assert f"{100 * rule.delta:+.1f}" in text
+        assert f"[{100 * rule.low:+.1f}, {100 * rule.high:+.1f}]" in text
+    starts = [line.split()[0] for line in lines if line.startswith(("regressed", "ok", "not"))]
+    assert len(starts) == sum(
+        rule.verdict in {"regressed", "ok", "not comparable"} for rule in failed.rules
     )
-
-
-def test_files_are_written_and_a_job_summary_is_added_to(merbench, folder, monkeypatch, tmp_path):
-    before, after = pair(folder, "files")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    (tmp_path / "summary.md").write_text("before\n")
-    junit = tmp_path / "deep" / "junit.xml"
-    said = merbench("check", after, "--reference", before, "--github", "--junit", junit)
-    assert said.out.startswith("FAILED: nmer")
-    assert "\n::error title=regressed" in said.out
-    assert (tmp_path / "summary.md").read_text().startswith("before\n## merbench check: world\n")
-    assert len(cases(junit.read_bytes())) == 2 * 3 * 7
-
-
-def test_piped_output_keeps_every_column(merbench, folder):
-    before, after = pair(folder, "piped")
-    lines = merbench("check", after, "--reference", before).out.splitlines()
-    assert lines[1].split() == [
-        "verdict", "method", "metric", "conditions", "before", "after", "change", "interval",
-        "tolerance", "sees",
-    ]  # fmt: skip
-    assert "burst noise on present modalities" in "\n".join(lines)
-
-
-def test_an_identical_run_is_one_line(merbench, folder):
-    before = run(folder, "identical")
-    assert len(merbench("check", before, "--reference", before).out.splitlines()) == 1
-
-
-def test_a_file_that_cannot_be_written_is_an_error(merbench, folder, tmp_path):
-    before = run(folder, "unwritable")
-    (tmp_path / "file").write_text("")
-    said = merbench("check", before, "--reference", before, "--junit", tmp_path / "file" / "j.xml")
-    assert said.code == 2
-    assert "cannot be written" in said.err

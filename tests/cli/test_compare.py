@@ -41,6 +41,11 @@ def test_methods_of_one_run_are_compared_with_the_first(runs):
     assert "grid mean" in shown
 
 
+def test_piped_output_keeps_every_column(runs):
+    lines = invoke(*runs).stdout.splitlines()
+    assert lines[1].split() == ["quantity", "method", "B", "A", "difference", "interval", "p"]
+
+
 def test_notes_leave_stdout_to_the_table(runs):
     result = invoke(*runs)
     assert "note: 5 folds cannot reach p < .05" in result.stderr

@@ -64,24 +64,25 @@ def waterfall(bars: Sequence[Bar]) -> Figure:
     changes = np.array([bar.change for bar in ordered])
     # Bounds that have no end go as far as the axis does.
     ends = [end for bar in ordered for end in (bar.low, bar.high) if np.isfinite(end)]
-    reach = 1.06 * max(0.5, *(abs(end) for end in (*ends, *changes)))
+    bottom = 1.06 * min(-0.5, *ends, *changes)
+    top = 1.06 * max(0.5, *ends, *changes)
     for verdict, colour in {**COLOURS, "ok": OTHER}.items():
         # A bar without height is a path without a shape.
         mine = np.array([bar.verdict == verdict and bar.change != 0 for bar in ordered])
         if mine.any():
             axes.bar(places[mine], changes[mine], width=0.8, color=colour, linewidth=0)
-    low, high = (np.clip([getattr(b, end) for b in ordered], -reach, reach)
+    low, high = (np.clip([getattr(b, end) for b in ordered], bottom, top)
                  for end in ("low", "high"))  # fmt: skip
     wide = high > low
     if wide.any():
         axes.vlines(places[wide], low[wide], high[wide], color=INK, linewidth=0.5, alpha=0.55)
     edges = np.append(places - 0.5, len(ordered) + 0.5)
-    floors = [max(-bar.tolerance, -reach) for bar in ordered]
+    floors = [max(-bar.tolerance, bottom) for bar in ordered]
     axes.step(edges, [*floors, floors[-1]], where="post", color=INK, linewidth=0.7,
               linestyle=(0, (4, 2)), alpha=0.7)  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_xlim(0.2, len(ordered) + 0.8)
-    axes.set_ylim(-reach, reach)
+    axes.set_ylim(bottom, top)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     return paper.figure

@@ -1,0 +1,96 @@
+"""docs/ci.md: what it tells its readers to run is run."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from merbench.check.verdicts import VERDICTS
+from tests.conftest import TINY
+
+PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
+BLOCKS = dict(enumerate(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)))
+
+
+def block(language, word):
+    (found,) = (text for kind, text in BLOCKS.values() if kind == language and word in text)
+    return found
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with the suite that the page speaks of, run and kept as a reference."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "suites").mkdir()
+    suite = {**TINY, "name": "mine", "methods": ["logreg"]}
+    (folder / "suites" / "mine.yaml").write_text(json.dumps(suite))
+    for line in (
+        "merbench run suites/mine.yaml --out runs/mine --quiet",
+        "merbench check runs/mine --save-reference references/mine.json",
+    ):
+        ended = shell(folder, line)
+        assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+def shell(folder, line):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        shlex.split(line),
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PATH": path, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_gitlab_job_runs_and_leaves_what_it_names(project):
+    job = YAML(typ="safe").load(block("yaml", "artifacts:"))["accuracy"]
+    install, *lines = job["script"]
+    assert install.startswith("pip install")
+    for line in lines:
+        ended = shell(project, line)
+        assert ended.returncode == 0, ended.stderr
+    named = [
+        *job["artifacts"]["paths"],
+        job["artifacts"]["reports"]["junit"],
+        *job["cache"]["paths"],
+    ]
+    assert all((project / name).exists() for name in named)
+
+
+def test_the_tests_of_the_page_pass(project):
+    (project / "test_accuracy.py").write_text(block("python", "pytest.mark.merbench"))
+    ended = shell(project, f"{sys.executable} -m pytest -q --merbench-out runs")
+    assert "2 passed" in ended.stdout, ended.stdout
+
+
+def test_the_program_of_the_page_prints_the_headline(project):
+    (project / "program.py").write_text(block("python", "check_run("))
+    ended = shell(project, f"{sys.executable} program.py")
+    assert ended.stdout.startswith("PASSED: "), ended.stderr
+
+
+def test_the_action_is_called_with_inputs_that_it_has():
+    steps = YAML(typ="safe").load(block("yaml", "actions/checkout"))["jobs"]["accuracy"]["steps"]
+    action = YAML(typ="safe").load(
+        (Path(__file__).parents[2] / "action" / "action.yml").read_text("utf-8")
+    )
+    assert {*steps[1]["with"]} <= {*action["inputs"]}
+
+
+def test_every_verdict_is_explained():
+    assert set(re.findall(r"^\| `([a-z ]+)` \|", PAGE, re.MULTILINE)) >= {*VERDICTS}
+
+
+def test_the_transcript_fails_and_then_passes():
+    found = block("text", "$ merbench")
+    assert re.findall(r"^(FAILED|PASSED): ", found, re.MULTILINE) == ["FAILED", "PASSED"]
+    assert found.count("[exit code 1]") == 1
