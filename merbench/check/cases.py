@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from merbench.check.stopped import Stopped
 from merbench.check.verdicts import Checked, Rule, sentence
-from merbench.report.junit import Case, junit_xml
+from merbench.report.junit import Case, Suite, junit_xml
 
 
 def gate_junit(checked: Checked, strict: bool = False) -> bytes:
@@ -26,14 +26,14 @@ def gate_junit(checked: Checked, strict: bool = False) -> bytes:
     cases = [_case(checked, rule, rule in failing) for rule in checked.rules]
     if not cases:
         cases = [Case(f"merbench.{checked.suite}", "rules", "error", checked.headline(strict))]
-    return junit_xml(f"merbench check {checked.suite}", cases, properties)
+    return junit_xml(Suite(f"merbench check {checked.suite}", cases, properties))
 
 
 def stopped_junit(stopped: Stopped) -> bytes:
     """Return a JUnit document with one case, which says why there is no verdict."""
     properties = {"run": stopped.run, "reference": stopped.reference}
     case = Case("merbench.check", "comparison", "error", stopped.headline)
-    return junit_xml("merbench check", [case], properties)
+    return junit_xml(Suite("merbench check", [case], properties))
 
 
 def _case(checked: Checked, rule: Rule, failing: bool) -> Case:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "report": "Write the HTML page, plots and tables of a run.",
     "check": "Hold a run against a reference: the gate for CI.",
     "compare": "Show paired differences of two runs, or of methods of one.",
+    "audit": "Check that a method keeps the protocol.",
     "list": "List methods, noises, readers, suites or metrics.",
     "runs": "List the runs under runs/, or remove them.",
     "predict": "Apply a trained method to another corpus.",

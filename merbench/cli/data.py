@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from merbench.audit.verdict import Checked
 from merbench.cli.options import read_settings, reader_settings
 from merbench.corpus.check import check_corpus
 from merbench.corpus.describe import CorpusFacts, describe
@@ -43,26 +44,40 @@ def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> 
 @data.command("check")
 @click.argument("spec")
 @reader_settings
+@click.option("--deep", is_flag=True, help="Look for leaks and mixed-up rows, too (minutes).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> int:
+def check_command(spec: str, *, settings: tuple[str, ...], deep: bool, as_json: bool) -> int:
     """Say everything that is wrong with a corpus, and what would be tidied.
 
     SPEC is READER:PATH, PATH (the reader is detected) or synthetic. Unlike the other commands,
     which stop at the first problem, this one reads on and lists all of them, one a line. The exit
     code is 0 where there is no problem, else 2.
+
+    --deep audits a corpus without a problem: duplicates and speakers in two parts, features that
+    know the label, rows of a modality in another order. The exit code is 1 where a check fails.
     """
     chosen = configured(spec, **read_settings(settings))
     report = check_corpus(chosen.reader, chosen.config)
+    found: tuple[Checked, ...] = ()
+    if deep and not report.problems:
+        from merbench.audit.deep import audit_corpus  # noqa: PLC0415 - slow, and only wanted here
+
+        found = audit_corpus(read(*chosen))
+    failed = any(checked.finding.verdict == "fail" for checked in found)
     if as_json:
-        click.echo(json.dumps(report.to_json(), indent=2))
-        return 2 if report.problems else 0
+        audited = {"audit": [checked.to_json() for checked in found]} if deep else {}
+        click.echo(json.dumps({**report.to_json(), **audited}, indent=2))
+        return 2 if report.problems else int(failed)
     for problem in report.problems:
         click.echo(problem.text)
     for text in report.tidied:
         click.echo(f"note: {text}")
     if not report.problems:
         click.echo(f"no problem found in {report.utterances} utterances of {report.corpus}")
-        return 0
+        for checked in found:
+            finding = checked.finding
+            click.echo(f"{checked.check.name}: {finding.verdict}; {finding.summary}")
+        return int(failed)
     counts = ", ".join(f"{kind} {count}" for kind, count in report.counts.items())
     total = len(report.problems)
     click.echo(f"{total} problem{'s' * (total != 1)} in {spec} ({counts})", err=True)

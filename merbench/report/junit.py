@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -23,6 +23,7 @@ class Case:
         outcome: what became of it.
         message: one line that says why; empty where it passed.
         text: more of it, shown where one looks closer.
+        seconds: that it took.
     """
 
     group: str
@@ -30,27 +31,38 @@ class Case:
     outcome: Literal["passed", "failed", "error", "skipped"]
     message: str = ""
     text: str = ""
+    seconds: float = 0.0
 
 
-def junit_xml(suite: str, cases: Sequence[Case], properties: Mapping[str, str]) -> bytes:
-    """Return a document of one test suite.
+@dataclass(frozen=True)
+class Suite:
+    """Test cases that belong together.
 
-    Args:
-        suite: its name.
+    Attributes:
+        name: of the suite.
         cases: in order.
         properties: facts about all of them.
     """
-    found = TestSuite(_legal(suite))
-    for name, value in properties.items():
-        found.add_property(_legal(name), _legal(value))
-    found.add_testcases([_element(case) for case in cases])
+
+    name: str
+    cases: Sequence[Case]
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def junit_xml(*suites: Suite) -> bytes:
+    """Return a document of test suites."""
     document = JUnitXml()
-    document.add_testsuite(found)
+    for suite in suites:
+        found = TestSuite(_legal(suite.name))
+        for name, value in suite.properties.items():
+            found.add_property(_legal(name), _legal(value))
+        found.add_testcases([_element(case) for case in suite.cases])
+        document.add_testsuite(found)
     return bytes(document.tostring())  # type: ignore[no-untyped-call]
 
 
 def _element(case: Case) -> TestCase:
-    element = TestCase(_legal(case.name), _legal(case.group))
+    element = TestCase(_legal(case.name), _legal(case.group), round(case.seconds, 3))
     kinds = {"failed": Failure, "error": Error, "skipped": Skipped}
     if case.outcome in kinds:
         result = kinds[case.outcome](_legal(case.message), case.outcome)
