@@ -21,6 +21,7 @@ from merbench.suite.problems import Location, Problem
 
 # Far beyond any suite; an alias that holds itself, or doubles itself often, ends here.
 _MOST_VALUES = 100_000
+LARGEST = 1 << 20
 _DEEPEST = 30
 
 Unfold = Callable[[Location, Any], Any]
@@ -142,7 +143,11 @@ def read(path: Path) -> Source:
         ConfigError: unreadable, or see `Source.parse`.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ConfigError(f"{path}: more than {LARGEST >> 10} KB; not a suite")
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     return Source.parse(text, str(path))

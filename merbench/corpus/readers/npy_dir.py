@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality
 from merbench.corpus.index import Index, IndexConfig, read_index
+from merbench.corpus.npy import load_npy
 from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import Reader, corpus_folder
 from merbench.corpus.sequences import frames_of, ragged
@@ -172,19 +172,7 @@ def _read_modality(
             sequences.append(None)
             if utterance in files:
                 with inner.part(files[utterance].name):
-                    sequences[-1] = frames_of(utterance, _load(files[utterance]))
+                    sequences[-1] = frames_of(utterance, load_npy(files[utterance]))
         inner.settle()
         return ragged(name, sequences, index.utterances, kind, inner)
     raise SettledError
-
-
-def _load(path: Path) -> NDArray[Any]:
-    if path.is_dir():
-        raise ProblemError("unreadable", "is a folder, expected an npy file")
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, EOFError, ValueError) as error:
-        if "allow_pickle" in str(error) and "Object arrays" in str(error):
-            what = "holds Python objects, which are never loaded; save numbers of shape (T, D)"
-            raise ProblemError("object array", what) from error
-        raise ProblemError("unreadable", f"not a readable npy file ({error})") from error
