@@ -21,6 +21,7 @@ from merbench.results.header import TableHeader
 from merbench.results.tally import Units
 from merbench.store.identity import Identity
 from merbench.suite.problems import problems_of
+from merbench.text import UNFIT, first_unfit, shortened
 
 FORMAT = "merbench reference 1"
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -211,6 +212,10 @@ def _build(file: _File, path: Path) -> Reference:
         shown_as=file.shown_as,
         seeds_of={m: tuple(own) for m, own in file.methods.items() if tuple(own) != seeds},
     )
+    header.check(path)
+    wrong = first_unfit((file.suite, *clusters))
+    if wrong is not None:
+        raise ConfigError(f"{path}: {shortened(wrong, 100)!r} {UNFIT}")
     units = Units(
         file.unit,
         clusters,

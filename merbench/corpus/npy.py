@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -27,7 +28,7 @@ _HEADERS = {
 BROKEN = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, OverflowError),
     *(SyntaxError, RecursionError, MemoryError, NotImplementedError, RuntimeError),
-    *(struct.error, zipfile.BadZipFile, zlib.error),
+    *(struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from merbench.errors import ConfigError
 
 SUFFIXES = (".csv", ".parquet")
+LONGEST = 4000  # bytes of a text; names of utterances and classes are shorter
 _BLOCK_BYTES = 16 << 20
 _BLOCK_ROWS = 1 << 18
 _LINE_ENDS = ("\n", "\r")
@@ -43,6 +44,12 @@ class Block:
         """Return a column as text, nothing as ''."""
         column = self.columns[name]
         if pa.types.is_dictionary(column.type):
+            texts = column.dictionary
+            if pa.types.is_large_string(texts.type) or pa.types.is_string(texts.type):
+                # Each row that names a text gets a copy of it.
+                longest = pc.max(pc.binary_length(texts)).as_py() or 0
+                if longest > LONGEST:
+                    raise ConfigError(f"column {name!r}: a text of {longest} bytes")
             column = column.dictionary_decode()
         return pc.fill_null(pc.cast(column, pa.string()), "")
 
@@ -101,7 +108,7 @@ class PredictionsFile:
             )
         try:
             columns = _csv_header(path) if _is_csv(path) else _parquet_header(path)
-        except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
+        except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
             kind = "UTF-8 csv" if _is_csv(path) else "Parquet file"
             raise ConfigError(f"{path}: not a readable {kind} ({error})") from error
         for name in columns:
@@ -133,11 +140,11 @@ class PredictionsFile:
         """
         try:
             yield from self._csv() if _is_csv(self.path) else self._parquet()
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise ConfigError(f"{self.path}: cannot be read to its end ({error})") from error
 
     def _parquet(self) -> Iterator[Block]:
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, read_dictionary=list(self.columns)) as file:
             first = 0
             for batch in file.iter_batches(_BLOCK_ROWS):
                 if len(batch):
