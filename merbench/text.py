@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 MOST_NAMES = 40  # names that a message lists
 LONGEST_NAME = 1000  # characters; an array of names is as wide as the longest
-_LINES, _CHARACTERS = 200, 3000  # that a message has
+_LINES, _CHARACTERS, _ALL = 200, 3000, 16_000  # that a message has: lines, in a line, in all
 # Besides control characters, what reorders a line or breaks it: it shows something else than it is.
 _UNFIT = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029, 0xFEFF}
 UNFIT = (
@@ -47,9 +47,12 @@ def visible(text: str) -> str:
 def message(text: str) -> str:
     """Return an error message made fit to be shown: visible, and of a length that can be read."""
     lines = visible(text).split("\n")
-    shown = [shortened(line, _CHARACTERS) for line in lines[:_LINES]]
-    if len(lines) > _LINES:
-        shown.append(f"... and {len(lines) - _LINES} lines more")
+    shown: list[str] = []
+    for line in lines[:_LINES]:
+        if sum(map(len, shown)) < _ALL:
+            shown.append(shortened(line, _CHARACTERS))
+    if len(lines) > len(shown):
+        shown.append(f"... and {len(lines) - len(shown)} lines more")
     return "\n".join(shown)
 
 

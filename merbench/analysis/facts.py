@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from merbench.errors import ConfigError, IncompleteError
 from merbench.results.confusion import Confusion
 from merbench.results.header import TableHeader
+from merbench.text import LONGEST_NAME, shortened, visible
 
 RUN = "run.json"
 SUITE = "suite.yaml"
@@ -47,7 +48,8 @@ def read_record(directory: Path) -> Record:
 
 def suite_name(record: Record, directory: Path) -> str:
     """Return the suite's name, or that of the run's directory."""
-    return str(_section(record, "suite").get("name") or directory.resolve().name)
+    name = str(_section(record, "suite").get("name") or directory.resolve().name)
+    return shortened(visible(name), LONGEST_NAME)
 
 
 class RunFacts(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -204,5 +205,11 @@ def _parquet_header(path: Path) -> list[str]:
 
 
 def _csv_header(path: Path) -> list[str]:
+    # Arrow decodes a line only to complain of it, and then fails in a way that cannot be caught.
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as raw:
+        while block := raw.read(_BLOCK_BYTES):
+            decoder.decode(block)
+    decoder.decode(b"", final=True)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return next(csv.reader(stream, strict=True), [])
