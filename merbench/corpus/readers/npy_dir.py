@@ -150,7 +150,7 @@ def _tell_of_strangers(
     alone = [u for u in index.utterances if u and not any(u in own for own in files.values())]
     for number, utterance in enumerate(alone):
         # Comparing thousands of names with thousands would take minutes.
-        near = difflib.get_close_matches(utterance, unnamed, n=1) if number < _HINTS else []
+        near = difflib.get_close_matches(utterance[:200], unnamed, n=1) if number < _HINTS else []
         hint = f"; did you mean {near[0]!r}?" if near else ""
         what = f"utterance {utterance!r} has no {utterance}.npy in {', '.join(files)}{hint}"
         problems.add(ProblemError("missing file", f"{folder}: {what}"))
