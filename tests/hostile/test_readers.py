@@ -28,3 +28,17 @@ def test_a_corpus_that_means_harm_does_none(corpus_copy, tmp_path, layout, name)
     assert said.seconds < 10
     assert sorted(tmp_path.rglob("*")) == before
     assert not [m for m in said.imported if not m.startswith(("merbench", "encodings"))]
+
+
+@pytest.mark.parametrize("layout", ATTACKS)
+def test_ids_that_lead_elsewhere_are_not_followed_when_a_corpus_is_written(
+    corpus_copy, tmp_path, layout
+):
+    folder = corpus_copy("table")
+    index = (folder / "index.csv").read_text("utf-8")
+    for old, new in (("u001", "../../../escaped"), ("u002", f"{tmp_path}/escaped"), ("u003", "..")):
+        index = index.replace(old, new)
+    (folder / "index.csv").write_text(index, "utf-8")
+    typed = ("data", "convert", f"table:{folder}", "--layout", layout, "--out", "out")
+    refused = command(*typed, cwd=tmp_path).read_or_refused()
+    assert {path.name for path in tmp_path.iterdir()} == ({"corpus"} if refused else {"corpus", "out"})
