@@ -52,10 +52,12 @@ def open_predictions(path: Path) -> Iterator[pq.ParquetFile]:
     """
     if not path.is_file():
         raise IncompleteError(f"{path}: no such table; the run has no finished cell yet")
-    texts = ["method", "fold", "label", "prediction", *CLUSTERS]
-    # Without `read_dictionary`, one long text that every row names would be copied for each.
-    with reading(path), pq.ParquetFile(path, read_dictionary=texts) as file:
-        yield file
+    texts = {"method", "fold", "label", "prediction", *CLUSTERS}
+    with reading(path):
+        # Without `read_dictionary`, one long text that every row names would be copied for each.
+        there = [name for name in pq.read_schema(path).names if name in texts]
+        with pq.ParquetFile(path, read_dictionary=there) as file:
+            yield file
 
 
 def rows_of_cells(

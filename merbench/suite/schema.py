@@ -48,7 +48,7 @@ class GridConfig(Config):
 
     patterns: Literal["all", "partial"] | tuple[str, ...] = "all"
     noise: tuple[NoiseEntry, ...] = Field((), strict=False)
-    draws: Annotated[int, Field(ge=1, le=MOST_DRAWS)] = 1
+    draws: Annotated[int, Field(gt=0, le=MOST_DRAWS)] = 1
     donors: Literal["corpus", "held_out"] = "corpus"
 
     @field_validator("patterns", mode="before")
