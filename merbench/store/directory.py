@@ -18,7 +18,8 @@ from merbench.store.folders import is_draft, remove_drafts
 
 RUN = "run.json"
 _LOCK = ".lock"
-_FOLDERS = ("cells", "stages", "imports", "report")
+LOG = "log"
+_FOLDERS = ("cells", "stages", "imports", "report", LOG)
 _FILES = (RUN, PREDICTIONS, RESULTS, CELLS, CURVES)
 
 
