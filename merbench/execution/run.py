@@ -15,6 +15,7 @@ from merbench.errors import ConfigError, MerbenchError
 from merbench.execution import provenance
 from merbench.execution.engine import NEVER, Deadline, Engine, Task, Work
 from merbench.execution.identity import identity_of
+from merbench.execution.keys import code_of
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.tasks import Outcome
 from merbench.store.directory import LOG, RUN, alone, discard, read_run, refuse_strangers
@@ -282,6 +283,7 @@ class _Run:
                 for fold in plan.folds
             ],
             "methods": list(plan.labels),
+            "code": {cell.label: code_of(cell.method) for cell in plan.cells},
             "seeds": list(plan.suite.seeds),
             "noise_seen_in_training": {k: list(v) for k, v in plan.header().seen.items()},
             "draws_hash": self.draws_hash,
