@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from merbench import seeds
 from merbench.corpus.normalise import Normaliser
-from merbench.errors import MerbenchError
+from merbench.errors import MerbenchError, StorageError
 from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
 from merbench.execution.memory import give_back, peak_memory
@@ -59,6 +59,9 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
     """Do tasks that train together (see `together.units`), often one.
 
     An error becomes part of its task's outcome, so that other tasks go on.
+
+    Raises:
+        StorageError: what they make cannot be written.
     """
     with cpu_threads(protocol.threads):
         if protocol.device.startswith("cuda"):
@@ -88,6 +91,8 @@ def _end(
     error, details = None, None
     try:
         _store(task, trained, seconds, protocol, store)
+    except StorageError:
+        raise  # no other task would fare better
     except MerbenchError as known:
         error = str(known)
     except Exception as unexpected:

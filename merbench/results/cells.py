@@ -104,5 +104,8 @@ def _key(record: Record) -> dict[str, Any]:
 
 def _write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
     draft = path.with_name(f".{path.name}.part")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft)
-    draft.replace(path)
+    try:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

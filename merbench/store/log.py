@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -17,6 +17,11 @@ _logger.addHandler(logging.NullHandler())
 class _File(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Drop a line that a full disk does not take: the run has its own word for that."""
+
+    def close(self) -> None:
+        """Close the file, and drop what a full disk still does not take."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
