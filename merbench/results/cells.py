@@ -26,6 +26,7 @@ CELLS_SCHEMA = pa.schema(
         ("evaluate_seconds", pa.float64()),
         ("peak_memory", pa.int64()),
         ("device", pa.string()),
+        ("batch_share", pa.int64()),
         ("diagnostics", pa.string()),
         ("warnings", pa.string()),
     ]
@@ -74,6 +75,7 @@ def _cell(record: Record) -> dict[str, Any]:
         "evaluate_seconds": record["seconds"]["evaluate"],
         "peak_memory": record["peak_memory"],
         "device": record["device"],
+        "batch_share": record.get("batch_share", 1),
         "diagnostics": json.dumps(diagnostics, sort_keys=True),
         "warnings": "; ".join(record["notes"]),
     }

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-_BYTES, _KEPT = 2**20, 4
+_NAME, _BYTES, _KEPT = "run.log", 2**20, 4
 _logger = logging.getLogger("merbench")
 # Without a handler of any kind, logging writes errors to stderr.
 _logger.addHandler(logging.NullHandler())
@@ -24,6 +24,11 @@ class _File(RotatingFileHandler):
             super().close()
 
 
+def is_log(folder: Path) -> bool:
+    """Say whether a folder holds nothing but the log of a run."""
+    return folder.is_dir() and all(path.name.startswith(_NAME) for path in folder.iterdir())
+
+
 @contextmanager
 def logged(folder: Path) -> Iterator[None]:
     """Write what merbench logs to `run.log` in a folder while the block lasts.
@@ -33,7 +38,7 @@ def logged(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(exist_ok=True)
-        handler = _File(folder / "run.log", maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+        handler = _File(folder / _NAME, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
     except OSError:
         yield
         return

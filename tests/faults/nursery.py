@@ -4,8 +4,10 @@ Started by `Nursery`; a run costs a second that way, where a new interpreter wou
 run is a process of its own and dies by a real SIGKILL, before it writes for the n-th time.
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import tempfile
@@ -19,6 +21,8 @@ from typing import Any
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link"}
+
+_WITHIN = {"os.remove", "os.rmdir"}  # whose second argument is the folder that a name is in
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,14 @@ def nursery(folder: Path) -> Iterator[Nursery]:
 
 def _serve() -> None:
     """Fork a run for each line of stdin, and answer with a line when it has ended."""
-    import merbench.cli.run  # noqa: PLC0415  # nothing else of this file needs torch
+    # Here and not above: nothing else of this file needs torch.
+    for name in ("merbench", "merbench_baselines"):
+        package = importlib.import_module(name)
+        for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
     from merbench.cli import main  # noqa: PLC0415
 
-    assert merbench.cli.run
     for line in sys.stdin:
         order = json.loads(line)
         began = time.perf_counter()
@@ -161,7 +169,10 @@ def _become(order: dict[str, Any]) -> None:
         if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
             count("open", arguments[0])
         elif event in _CHANGES:
-            count(event.removeprefix("os."), arguments[0])
+            path, folder = arguments[0], arguments[1] if event in _WITHIN else -1
+            if folder != -1:  # a tree is removed from within its open folders
+                path = Path(f"/proc/self/fd/{folder}").readlink() / path
+            count(event.removeprefix("os."), path)
 
     flush = os.fsync
 
