@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
@@ -143,6 +143,14 @@ def _check_same_corpus(root: Path, plan: Plan) -> None:
             f"{root}: holds a run on corpus {before['corpus'].get('name')!r} with fingerprint "
             f"{there[:12]}, and {plan.protocol.corpus.name!r} now has {now[:12]}; "
             "use another --out, or --fresh to discard that run"
+        )
+    # A native corpus says itself what its files came to when they were written.
+    found = replace(plan.protocol.corpus).fingerprint
+    if found != there:
+        raise ConfigError(
+            f"{root}: holds a run on corpus {before['corpus'].get('name')!r} with fingerprint "
+            f"{there[:12]}, and its files now come to {found[:12]}; `merbench data check` tells "
+            "which of them changed"
         )
 
 
