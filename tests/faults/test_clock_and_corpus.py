@@ -2,7 +2,8 @@
 
 import json
 import shutil
-import sys
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,11 @@ def test_a_clock_that_is_set_back_changes_nothing(merbench, copied, tiny_run, jo
     assert {folder: after[folder] for folder in kept} == kept
     assert table_bytes(copied) == table_bytes(tiny_run)
     record = json.loads((copied / "run.json").read_text("utf-8"))
-    newest = max(p.stat().st_mtime for p in (copied / "cells").glob("*/record.json"))
     assert record["status"] == "complete"
-    assert record["started"] < "2000" or newest > 0
+    # The record says what the clock said.
+    assert datetime.fromisoformat(record["finished"]).timestamp() < time.time() - 300 * 86400
     listed = json.loads(merbench("runs", "--root", copied.parent, "--json").out)
     assert listed[0]["age"] >= 0
-    assert sys.platform == "linux"
 
 
 def test_a_corpus_file_that_changed_is_refused_and_the_run_left_as_it_was(merbench, tmp_path):

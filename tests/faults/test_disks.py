@@ -12,7 +12,7 @@ from tests.conftest import table_bytes
 from tests.faults.campaign import stored
 
 # Shares of the room that a run needs: for its record, for a stage, for some cells.
-_SHARES = (0.02, 0.5, 0.9)
+_SHARES = (0.5, *(pytest.param(each, marks=pytest.mark.slow) for each in (0.02, 0.9)))
 
 
 @pytest.fixture
@@ -26,26 +26,28 @@ def fill(place, leave):
     (place / "ballast").write_bytes(b"x" * free)
 
 
-def test_a_disk_that_fills_up_is_one_clear_error_and_the_run_goes_on_with_room(nurse, whole, place):
+@pytest.mark.parametrize("share", _SHARES)
+def test_a_disk_that_fills_up_is_one_clear_error_and_the_run_goes_on_with_room(
+    nurse, whole, place, share
+):
     needed = sum(p.stat().st_size for p in (whole.suite.parent / "undisturbed").rglob("*"))
     run = place / "run"
-    for share in _SHARES:
-        shutil.rmtree(run, ignore_errors=True)
-        fill(place, int(needed * share / 1024))
-        full = nurse("run", whole.suite, "--out", run, "--jobs", 1, "--quiet")
-        assert full.code == 2, (share, full.err)
-        assert full.err.count("\n") == 1, full.err
-        assert full.err.startswith("Error: ")
-        assert "No space left on device" in full.err
-        kept = stored(run)
-        (place / "ballast").unlink()
-        again = nurse("run", whole.suite, "--out", run, "--jobs", 1, "--quiet")
-        assert again.code == 0, again.err
-        after = stored(run)
-        assert {folder: after[folder] for folder in kept} == kept
-        assert table_bytes(run) == whole.tables
+    fill(place, int(needed * share / 1024))
+    full = nurse("run", whole.suite, "--out", run, "--jobs", 1, "--quiet")
+    assert full.code == 2, full.err
+    assert full.err.count("\n") == 1, full.err
+    assert full.err.startswith("Error: ")
+    assert "No space left on device" in full.err
+    kept = stored(run)
+    (place / "ballast").unlink()
+    again = nurse("run", whole.suite, "--out", run, "--jobs", 1, "--quiet")
+    assert again.code == 0, again.err
+    after = stored(run)
+    assert {folder: after[folder] for folder in kept} == kept
+    assert table_bytes(run) == whole.tables
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_several_jobs(merbench, whole, place):
     fill(place, 300)
     run = place / "run"

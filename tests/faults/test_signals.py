@@ -16,6 +16,8 @@ from tests.faults.campaign import Tally, killed_at_moments
 PROMISED = 5.0
 _SLOW = PROMISED * max(1.0, psutil.getloadavg()[0] / (os.cpu_count() or 1))
 
+_OFTEN = ((1, "Training", signal.SIGTERM), (2, "Evaluation", signal.SIGINT))
+
 # Each phase, so long that a signal meets it.
 LONG = """
 import time
@@ -69,9 +71,19 @@ def met(process, folder, by, group):
     assert not psutil.wait_procs(workers, timeout=_SLOW)[1]
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("phase", ["Training", "Evaluation"])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("jobs", "phase", "by"),
+    [
+        *_OFTEN,
+        *(
+            pytest.param(jobs, phase, by, marks=pytest.mark.slow)
+            for jobs in (1, 2)
+            for phase in ("Training", "Evaluation")
+            for by in (signal.SIGINT, signal.SIGTERM)
+            if (jobs, phase, by) not in _OFTEN
+        ),
+    ],
+)
 def test_a_signal_ends_a_run_soon_and_with_130(merbench, tmp_path, by, phase, jobs):
     (tmp_path / "long_method.py").write_text(LONG, "utf-8")
     suite = merbench.suite(methods=[f"long_method:{phase}"])
@@ -79,7 +91,9 @@ def test_a_signal_ends_a_run_soon_and_with_130(merbench, tmp_path, by, phase, jo
     met(process, tmp_path, by, group=by == signal.SIGINT)
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_while_tables_are_written_leaves_the_old_ones(merbench, tmp_path, by):
     suite = merbench.suite(methods=["logreg"])
     run = tmp_path / "run"
