@@ -181,9 +181,12 @@ def killed_at_moments(
     tally: Tally,
     by: signal.Signals = signal.SIGKILL,
 ) -> None:
-    """Kill runs at random moments of their life."""
-    moments = np.random.default_rng(7).uniform(0, whole.forked.seconds, number)
-    for moment in moments.tolist():
+    """Kill runs at random moments of their life, until so many were met alive."""
+    moments, met = np.random.default_rng(7), tally.kills + number
+    for _ in range(3 * number):
+        if tally.kills == met:
+            break
+        moment = float(moments.uniform(0, whole.forked.seconds))
         run = folder / "run"
         shutil.rmtree(run, ignore_errors=True)
         disturbed(nursery, whole, run, tally, after=moment, by=by)

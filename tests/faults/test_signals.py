@@ -110,6 +110,5 @@ def test_a_signal_while_tables_are_written_leaves_the_old_ones(merbench, tmp_pat
 def test_at_ten_random_moments(nurse, whole, tmp_path, by):
     tally = Tally()
     killed_at_moments(nurse, whole, tmp_path, 10, tally, by)
-    assert tally.runs == 10
-    assert tally.kills >= 7
+    assert tally.kills == 10
     assert tally.clean, tally
