@@ -24,6 +24,10 @@ class CorpusError(MerbenchError):
     """A corpus cannot be read, or cannot carry what was asked of it."""
 
 
+class StorageError(MerbenchError):
+    """The disk is full, closed to us, or failing."""
+
+
 class IncompleteError(MerbenchError):
     """A run lacks cells that were asked for, or is empty."""
 

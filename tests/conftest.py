@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,9 +53,10 @@ class Merbench:
     def start(self, *arguments: object, **settings: Any) -> "subprocess.Popen[str]":
         """Start a command as a process group of its own."""
         # As from a terminal: tests run in the background would hand on that Ctrl-C is ignored.
-        program = (
+        program = settings.pop(
+            "program",
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-            "from merbench.cli import main; main()"
+            "from merbench.cli import main; main()",
         )
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings.pop("env", {})}
         process = subprocess.Popen(
@@ -124,3 +126,9 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = folder / "run"
     assert call(["run", str(suite), "--out", str(run), "--jobs", "1", "--json"]) == 0
     return run
+
+
+@pytest.fixture
+def copied(tiny_run: Path, tmp_path: Path) -> Path:
+    """A run to change: the tiny suite's, complete."""
+    return shutil.copytree(tiny_run, tmp_path / "copied")

@@ -14,6 +14,7 @@ import click
 
 from merbench import __version__
 from merbench.errors import MerbenchError
+from merbench.store.writing import says_no, storage_error
 from merbench.text import message
 
 INTERRUPTED = 130
@@ -99,6 +100,12 @@ def call(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except OSError as error:
+        if not says_no(error):
+            raise
+        told = storage_error(error.filename or "the output", error)
+        click.echo(f"Error: {told}", err=True)
+        return told.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: what was done is kept; the same command goes on.", err=True)
         return INTERRUPTED

@@ -110,6 +110,8 @@ def run_command(
         click.echo(json.dumps(_as_dict(outcome), indent=1))
     elif outcome.done:
         print_tables(root, Console(), plan.suite.metrics, partial=outcome.done < outcome.total)
+    for text in outcome.damaged:
+        click.echo(f"done again: {text}", err=True)
     for failure in outcome.failures:
         click.echo(f"failed: {failure.cell}: {failure.error}", err=True)
     if outcome.failures:
@@ -144,6 +146,7 @@ def _as_dict(outcome: RunOutcome) -> dict[str, object]:
         "run": str(outcome.root),
         "cells": {"done": outcome.done, "total": outcome.total},
         "failures": [{"cell": f.cell, "error": f.error} for f in outcome.failures],
+        "damaged": list(outcome.damaged),
     }
 
 

@@ -19,14 +19,20 @@ _FRAMES = {"cpu": 16384, "cuda": 262144}
 _FEATURES = {"cpu": 2**22, "cuda": 2**28}
 
 
-def frames_at_once(device: torch.device, width: int = 1) -> int:
-    """Return how many frames of a width an encoder reads in one pass on a device."""
+def frames_at_once(device: torch.device, width: int = 1, share: int = 1) -> int:
+    """Return how many frames of a width an encoder reads in one pass on a device.
+
+    Args:
+        device: that reads them.
+        width: features of a frame.
+        share: of the usual number, one part in so many; more than 1 where memory did not suffice.
+    """
     frames, features = (each.get(device.type, each["cpu"]) for each in (_FRAMES, _FEATURES))
-    return min(frames, features // width)
+    return min(frames, features // width) // share
 
 
 def embed_together(
-    predictor: EncodeFuse, modality: str, inputs: Sequence[Ragged], state: State
+    predictor: EncodeFuse, modality: str, inputs: Sequence[Ragged], state: State, share: int = 1
 ) -> list[Tensor]:
     """Return (n_i, E) embeddings of each of several inputs that share a state.
 
@@ -38,11 +44,12 @@ def embed_together(
         modality: its name.
         inputs: at least one; n_i non-empty sequences each.
         state: of all of them.
+        share: see `frames_at_once`.
     """
     sequences = inputs[0] if len(inputs) == 1 else Ragged.concatenate([*inputs])
     order = sequences.lengths.argsort(stable=True)
     parts: list[Tensor] = []
-    frames = frames_at_once(order.device, sequences.width)
+    frames = frames_at_once(order.device, sequences.width, share)
     for rows in chunks_of(sequences.lengths[order].tolist(), frames):
         some = sequences.take(order[rows])
         everyone = torch.arange(len(some), device=order.device)
@@ -64,10 +71,10 @@ def chunks_of(lengths: Sequence[int], frames: int) -> Sequence[slice]:
 
 
 def embed_sequences(
-    predictor: EncodeFuse, modality: str, sequences: Ragged, state: State
+    predictor: EncodeFuse, modality: str, sequences: Ragged, state: State, share: int = 1
 ) -> Tensor:
     """Return (n, E) embeddings of one input: n non-empty sequences that share a state."""
-    return embed_together(predictor, modality, [sequences], state)[0]
+    return embed_together(predictor, modality, [sequences], state, share)[0]
 
 
 def embed_inputs(
@@ -77,6 +84,7 @@ def embed_inputs(
     available: Tensor,
     state: State,
     absent: Tensor,
+    share: int = 1,
 ) -> list[Tensor]:
     """Return (n, E) of each input: embeddings where the modality is available, else the absent's.
 
@@ -87,9 +95,10 @@ def embed_inputs(
         available: (n,) bool.
         state: of the available ones.
         absent: (1, E) or (n, E) embeddings of an absent input.
+        share: see `frames_at_once`.
     """
     if bool(available.all()):
-        return embed_together(predictor, modality, inputs, state)
+        return embed_together(predictor, modality, inputs, state, share)
     rows = available.nonzero().squeeze(1)
     everywhere = absent.expand(len(available), -1)
     if not len(rows):
@@ -97,5 +106,5 @@ def embed_inputs(
     there = [sequences.take(rows) for sequences in inputs]
     return [
         everywhere.index_copy(0, rows, embeddings)
-        for embeddings in embed_together(predictor, modality, there, state)
+        for embeddings in embed_together(predictor, modality, there, state, share)
     ]

@@ -63,6 +63,8 @@ class GridEvaluator:
         grid: the conditions.
         corruptor: draws the damage.
         batch: rows fused at once.
+        share: of the rows and frames that are taken at once, one part in so many; more than 1 where
+            memory did not suffice for all.
     """
 
     part: Part
@@ -70,6 +72,7 @@ class GridEvaluator:
     grid: Grid
     corruptor: Corruptor
     batch: int = 4096
+    share: int = 1
 
     @property
     def _device(self) -> torch.device:
@@ -202,7 +205,7 @@ class GridEvaluator:
         self, method: Method, predictor: EncodeFuse, key: tuple[seeds.Part, ...]
     ) -> Iterator[_Logits]:
         """Yield logits found by combining embeddings, in an order that lets few be held."""
-        at_once = max(1, self.batch // max(1, len(self.part)))
+        at_once = max(1, self.batch // self.share // max(1, len(self.part)))
         if fused_rows(predictor) is not None:
             at_once = 1  # rows of one condition are each other's company
         inputs = [_shown(condition, method) for condition in self.grid.conditions]
@@ -226,7 +229,7 @@ class GridEvaluator:
     def _inputs_at_once(self) -> int:
         """How many inputs of a modality an encoder reads in one pass."""
         frames = max(len(ragged.values) for ragged in self.part.features.values())
-        return max(1, frames_at_once(self._device) // max(1, frames))
+        return max(1, frames_at_once(self._device, share=self.share) // max(1, frames))
 
     def _lasting(
         self, inputs: Sequence[Inputs], method: Method, predictor: EncodeFuse
@@ -235,7 +238,7 @@ class GridEvaluator:
         found: dict[Embedded, Tensor] = {}
         for m, name in enumerate(self.shape.names):
             stand_in = self.absent(m, method.absent_input)
-            gone = embed_sequences(predictor, name, stand_in, State.ABSENT)
+            gone = embed_sequences(predictor, name, stand_in, State.ABSENT, self.share)
             found[Embedded(m, ABSENT)] = gone.expand(len(self.part), -1)
             if any(shown[m] == CLEAN for shown in inputs):
                 found |= self._embeddings([Embedded(m, CLEAN)], found, predictor)
@@ -257,6 +260,7 @@ class GridEvaluator:
                 self.part.available[:, m],
                 state,
                 known[Embedded(m, ABSENT)],
+                self.share,
             )
             found.update(zip(some, embeddings, strict=True))
         return found

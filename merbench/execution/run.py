@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from merbench.errors import ConfigError, MerbenchError
+from merbench.errors import ConfigError, MerbenchError, StorageError
 from merbench.execution import provenance
 from merbench.execution.engine import NEVER, Deadline, Engine, Task, Work
 from merbench.execution.identity import identity_of
@@ -19,7 +19,7 @@ from merbench.execution.keys import code_of
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.tasks import Outcome
 from merbench.store.directory import LOG, RUN, alone, discard, read_run, refuse_strangers
-from merbench.store.folders import write_text
+from merbench.store.folders import find_damage, write_text
 from merbench.store.imports import (
     FoundCell,
     describe_imports,
@@ -32,6 +32,7 @@ from merbench.store.imports import (
 from merbench.store.log import logged
 from merbench.store.rebuild import rebuild_tables
 from merbench.store.store import Store
+from merbench.store.writing import writing
 
 _log = logging.getLogger("merbench.run")
 
@@ -81,6 +82,8 @@ class RunOutcome:
         total: cells of the suite.
         failures: cells that are not, with the reason.
         left: cells that were not begun before the deadline.
+        damaged: files that were not as they were written, so that their cell or stage was done
+            again.
     """
 
     root: Path
@@ -88,6 +91,7 @@ class RunOutcome:
     total: int
     failures: tuple[Failure, ...]
     left: int = 0
+    damaged: tuple[str, ...] = ()
 
 
 def run_plan(
@@ -111,6 +115,7 @@ def run_plan(
 
     Raises:
         ConfigError: another run is at work there, or the directory holds something else.
+        StorageError: the disk is full or closed to us.
     """
     refuse_strangers(root)
     with alone(root):
@@ -140,6 +145,20 @@ def _check_same_corpus(root: Path, plan: Plan) -> None:
             f"{there[:12]}, and {plan.protocol.corpus.name!r} now has {now[:12]}; "
             "use another --out, or --fresh to discard that run"
         )
+    # A native corpus says itself what its files came to when they were written.
+    found = replace(plan.protocol.corpus).fingerprint
+    if found != there:
+        raise ConfigError(
+            f"{root}: holds a run on corpus {before['corpus'].get('name')!r} with fingerprint "
+            f"{there[:12]}, and its files now come to {found[:12]}; `merbench data check` tells "
+            "which of them changed"
+        )
+
+
+def _damage_of(root: Path) -> list[str]:
+    """Return what an earlier start of a run has found damaged and done again."""
+    found = (read_run(root) or {}).get("damaged")
+    return [str(text) for text in found] if isinstance(found, list) else []
 
 
 class _Run:
@@ -152,6 +171,8 @@ class _Run:
         self.deadline = deadline
         self.store = Store(root)
         self.started = provenance.now()
+        self.damaged: list[str] = []
+        self.damaged_before = _damage_of(root)
         self.broken: dict[str, Outcome] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.draws_hash = plan.draws_hash()
@@ -160,9 +181,11 @@ class _Run:
         self.git = provenance.git_revision(Path(__file__).parent)
 
     def run(self) -> RunOutcome:
-        self.store.clean()
+        with writing(self.root):
+            self.store.clean()
         missing = [c for c in self.plan.cells if self._record(c) is None]
         needed = self._needed(missing)
+        self._note_damage(needed, missing)
         self._describe("running", ())
         total = len(self.plan.cells)
         self.watcher.start([*needed, *missing], total - len(missing))
@@ -173,18 +196,29 @@ class _Run:
         )
         try:
             self._work(needed, missing)
+            failures = tuple(self._failures(missing))
+            done = sum(self._record(cell) is not None for cell in self.plan.cells)
+            left = total - done - len(failures)
+            self._write_tables()
         except (KeyboardInterrupt, MerbenchError) as error:
-            self._describe("interrupted", ())
+            with suppress(StorageError):  # then the record goes on saying that it runs
+                self._describe("interrupted", ())
             _log.warning("interrupted: %s", error or type(error).__name__)
             raise
-        failures = tuple(self._failures(missing))
-        done = sum(self._record(cell) is not None for cell in self.plan.cells)
-        left = total - done - len(failures)
-        self._write_tables()
         status = "failed" if failures else "interrupted" if left else "complete"
         self._describe(status, failures)
         _log.info("%s: %d of %d cells are there", status, done, total)
-        return RunOutcome(self.root, done, total, failures, left)
+        return RunOutcome(self.root, done, total, failures, left, tuple(self.damaged))
+
+    def _note_damage(self, stages: Sequence[StageTask], cells: Sequence[CellTask]) -> None:
+        """Note which of what is to be done is there already, and damaged."""
+        for parent, tasks in ((self.store.stages, stages), (self.store.cells, cells)):
+            for task in tasks:
+                file = find_damage(parent / task.folder)
+                if file is not None:
+                    text = f"{parent.name}/{task.folder}/{file} was damaged or missing"
+                    self.damaged.append(text)
+                    _log.warning("%s; done again", text)
 
     def _record(self, cell: CellTask) -> dict[str, Any] | None:
         """Return the record of a cell that is there; its files are checked once in a run."""
@@ -303,6 +337,7 @@ class _Run:
                 "total": len(plan.cells),
             },
             "failures": [asdict(failure) for failure in failures],
+            "damaged": [*self.damaged_before, *self.damaged],
             "folders": [cell.folder for cell in plan.cells],
             "warnings": self._warnings(records),
             "conditions": {

@@ -13,6 +13,7 @@ from merbench.corpus.corpus import Corpus
 from merbench.corpus.mapped import MappedModality
 from merbench.execution.protocol import Protocol
 from merbench.store.folders import draft_folder
+from merbench.store.writing import writing
 
 
 @contextmanager
@@ -25,13 +26,18 @@ def shared(protocol: Protocol, root: Path) -> Iterator[Protocol]:
     Args:
         protocol: what tasks share.
         root: the run directory.
+
+    Raises:
+        StorageError: the disk is full or closed to us.
     """
     corpus = protocol.corpus
     if all(isinstance(modality, MappedModality) for modality in corpus.modalities):
         yield protocol
         return
     with draft_folder(root) as folder:
-        yield replace(protocol, corpus=_mapped(corpus, folder))
+        with writing(root):
+            mapped = _mapped(corpus, folder)
+        yield replace(protocol, corpus=mapped)
 
 
 def _mapped(corpus: Corpus, folder: Path) -> Corpus:

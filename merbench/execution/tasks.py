@@ -17,9 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from merbench import seeds
 from merbench.corpus.normalise import Normaliser
-from merbench.errors import MerbenchError
+from merbench.errors import MerbenchError, StorageError
 from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
+from merbench.evaluation.memory import evaluate_as_fits, ran_out
+from merbench.evaluation.predictions import Block
 from merbench.execution.memory import give_back, peak_memory
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import PreparedFold, prepare
@@ -59,6 +61,9 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
     """Do tasks that train together (see `together.units`), often one.
 
     An error becomes part of its task's outcome, so that other tasks go on.
+
+    Raises:
+        StorageError: what they make cannot be written.
     """
     with cpu_threads(protocol.threads):
         if protocol.device.startswith("cuda"):
@@ -88,10 +93,14 @@ def _end(
     error, details = None, None
     try:
         _store(task, trained, seconds, protocol, store)
+    except StorageError:
+        raise  # no other task would fare better
     except MerbenchError as known:
         error = str(known)
     except Exception as unexpected:
         error = f"{type(unexpected).__name__}: {unexpected}"
+        if ran_out(unexpected):
+            error = f"it does not fit into memory: {unexpected or 'MemoryError'}"
         details = "".join(traceback.format_exception(unexpected))
     return Outcome(task.folder, seconds + time.perf_counter() - started, error, details)
 
@@ -178,13 +187,16 @@ def _run_cell(
         )
         fitted = time.perf_counter()
         with store.new_cell(task.folder, task.key, _outline(task, evaluator)) as cell:
-            key = (task.fold.name, task.seed)
-            for block in evaluator.blocks(task.method, learnt.predictor, key):
+
+            def keep(block: Block) -> None:
                 cell.add(block.conditions, block.predictions, block.probabilities)
+
+            key = (task.fold.name, task.seed)
+            share = evaluate_as_fits(evaluator, task.method, learnt.predictor, key, keep)
             evaluated = time.perf_counter()
             spent = {"train": seconds + fitted - started, "evaluate": evaluated - fitted}
             cell.finish(
-                _record(task, fold, learnt, protocol, spent),
+                _record(task, fold, learnt, protocol, spent, share),
                 learnt.weights,
                 _arrays(evaluator.corruptor.normaliser, fold.shape.names),
             )
@@ -198,7 +210,14 @@ def _record(
     learnt: _Learnt,
     protocol: Protocol,
     seconds: Mapping[str, float],
+    share: int,
 ) -> dict[str, Any]:
+    notes = list(fold.notes)
+    if share > 1:
+        notes.append(
+            f"{task.label}, seed {task.seed}: memory did not suffice, evaluated with 1/{share} of "
+            "the batch"
+        )
     return {
         "name": task.method.__class__.__name__,
         "parameters": learnt.parameters,
@@ -209,7 +228,8 @@ def _record(
         "threads": protocol.threads,
         "form": protocol.form,
         "fused_rows": fused_rows(learnt.predictor),
-        "notes": list(fold.notes),
+        "batch_share": share,
+        "notes": notes,
         "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
         "missing_rate": task.division.missing_rate,
         "values_digest": fold.evaluator.values_digest(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from merbench import seeds
 from merbench.errors import CellError
+from merbench.evaluation.memory import ran_out
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import forget_prepared, prepare
 from merbench.execution.protocol import Protocol
@@ -111,12 +112,14 @@ def train_together(tasks: Sequence[Task], protocol: Protocol, store: Store) -> T
 
 
 def _as_many_as_fit(tasks: Sequence[Task], protocol: Protocol, store: Store) -> Trained:
-    """Train tasks at once; where the device's memory does not hold that, one half at a time."""
+    """Train tasks at once; where memory does not hold that, one half at a time."""
     try:
         return _train(tasks, protocol, store)
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
         if len(tasks) == 1:
-            text = f"training does not fit into the device's memory: {error}"
+            text = f"training does not fit into memory: {error or 'MemoryError'}"
             return {tasks[0].folder: CellError(text)}
     # Only here is nothing left that the error held on to.
     found: Trained = {}
@@ -139,9 +142,9 @@ def _train(tasks: Sequence[Task], protocol: Protocol, store: Store) -> Trained:
             continue
         try:
             member = _member(stage, task, protocol, store)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:
+            if ran_out(error):
+                raise
             found[task.folder] = error
             continue
         stages[task.folder] = stage
@@ -174,9 +177,9 @@ def _trained(stage: Stage, members: Sequence[Member]) -> Sequence[TrainedStage |
         return [found for member in members for found in _trained(stage, [member])]
     try:
         return train_members(stage, members)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
+        if ran_out(error):
+            raise
         return [error] * len(members)
 
 

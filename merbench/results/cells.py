@@ -26,6 +26,7 @@ CELLS_SCHEMA = pa.schema(
         ("evaluate_seconds", pa.float64()),
         ("peak_memory", pa.int64()),
         ("device", pa.string()),
+        ("batch_share", pa.int64()),
         ("diagnostics", pa.string()),
         ("warnings", pa.string()),
     ]
@@ -74,6 +75,7 @@ def _cell(record: Record) -> dict[str, Any]:
         "evaluate_seconds": record["seconds"]["evaluate"],
         "peak_memory": record["peak_memory"],
         "device": record["device"],
+        "batch_share": record.get("batch_share", 1),
         "diagnostics": json.dumps(diagnostics, sort_keys=True),
         "warnings": "; ".join(record["notes"]),
     }
@@ -104,5 +106,8 @@ def _key(record: Record) -> dict[str, Any]:
 
 def _write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
     draft = path.with_name(f".{path.name}.part")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft)
-    draft.replace(path)
+    try:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

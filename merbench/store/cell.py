@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from merbench.store.folders import write_record
 from merbench.store.tensor_file import TensorFile, TensorShape
+from merbench.store.writing import writing
 
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.safetensors"
@@ -49,8 +50,9 @@ class CellWriter:
     def __init__(self, folder: Path, key: str, outline: CellOutline, file: TensorFile) -> None:
         self._folder, self._key, self._outline, self._file = folder, key, outline, file
         everyone = np.arange(len(outline.utterances))
-        file.write("utterances", everyone, outline.utterances)
-        file.write("labels", everyone, outline.labels)
+        with writing(folder.parent):
+            file.write("utterances", everyone, outline.utterances)
+            file.write("labels", everyone, outline.labels)
         self.finished = False
 
     def add(
@@ -65,10 +67,14 @@ class CellWriter:
             conditions: (k,) numbers in the grid.
             predictions: (k, n).
             probabilities: (k, n, C), None where the method gives none.
+
+        Raises:
+            StorageError: the disk is full or closed to us.
         """
-        self._file.write("predictions", conditions, predictions)
-        if probabilities is not None:
-            self._file.write("probabilities", conditions, probabilities)
+        with writing(self._folder.parent):
+            self._file.write("predictions", conditions, predictions)
+            if probabilities is not None:
+                self._file.write("probabilities", conditions, probabilities)
 
     def finish(
         self, record: Mapping[str, Any], weights: Arrays, normaliser: Arrays | None = None
@@ -82,15 +88,17 @@ class CellWriter:
 
         Raises:
             ValueError: a condition lacks.
+            StorageError: the disk is full or closed to us.
         """
         self._file.check_complete()
-        self._file.close()
-        save_arrays(self._folder / WEIGHTS, weights)
-        if normaliser is not None:
-            save_arrays(self._folder / NORMALISER, normaliser)
         outline = self._outline
         identity = {"method": outline.method, "fold": outline.fold, "seed": outline.seed}
-        write_record(self._folder, {**record, "key": self._key, **identity})
+        with writing(self._folder.parent):
+            self._file.close()
+            save_arrays(self._folder / WEIGHTS, weights)
+            if normaliser is not None:
+                save_arrays(self._folder / NORMALISER, normaliser)
+            write_record(self._folder, {**record, "key": self._key, **identity})
         self.finished = True
 
 
@@ -104,9 +112,11 @@ def predictions_file(folder: Path, outline: CellOutline) -> TensorFile:
     }
     if outline.classes is not None:
         tensors["probabilities"] = TensorShape(np.float16, (conditions, n, outline.classes))
-    return TensorFile(folder / PREDICTIONS, tensors)
+    with writing(folder.parent):
+        return TensorFile(folder / PREDICTIONS, tensors)
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write whole arrays as a safetensors file."""
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    # Written from here: what safetensors says of a full disk is no OSError.
+    path.write_bytes(save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))

@@ -16,6 +16,7 @@ from merbench.results.audits import AUDIT
 from merbench.results.cells import CELLS, CURVES
 from merbench.results.tables import PREDICTIONS, RESULTS
 from merbench.store.folders import is_draft, remove_drafts
+from merbench.store.log import is_log
 
 RUN = "run.json"
 _LOCK = ".lock"
@@ -44,7 +45,10 @@ def refuse_strangers(root: Path) -> None:
         return
     own = {_LOCK, *_FOLDERS, *_FILES}
     if not (root / "cells").is_dir():
-        own -= {RUN, *_FOLDERS}  # the lock is all that a run could have left
+        # A run that was killed at once has left the lock, and the first lines of its log.
+        own -= {RUN, *_FOLDERS}
+        if is_log(root / LOG):
+            own.add(LOG)
     strangers = sorted(p.name for p in root.iterdir() if p.name not in own and not is_draft(p))
     if strangers:
         raise ConfigError(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-_BYTES, _KEPT = 2**20, 4
+_NAME, _BYTES, _KEPT = "run.log", 2**20, 4
 _logger = logging.getLogger("merbench")
 # Without a handler of any kind, logging writes errors to stderr.
 _logger.addHandler(logging.NullHandler())
@@ -17,6 +17,16 @@ _logger.addHandler(logging.NullHandler())
 class _File(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Drop a line that a full disk does not take: the run has its own word for that."""
+
+    def close(self) -> None:
+        """Close the file, and drop what a full disk still does not take."""
+        with suppress(OSError):
+            super().close()
+
+
+def is_log(folder: Path) -> bool:
+    """Say whether a folder holds nothing but the log of a run."""
+    return folder.is_dir() and all(path.name.startswith(_NAME) for path in folder.iterdir())
 
 
 @contextmanager
@@ -28,7 +38,7 @@ def logged(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(exist_ok=True)
-        handler = _File(folder / "run.log", maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+        handler = _File(folder / _NAME, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
     except OSError:
         yield
         return

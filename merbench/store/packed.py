@@ -7,6 +7,7 @@ from pathlib import Path
 
 from merbench.errors import CellError
 from merbench.store.folders import new_folder, read_record
+from merbench.store.writing import writing
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ def unpack(packed: PackedFolder, parent: Path) -> None:
 
     Raises:
         CellError: it was damaged on its way, or before it was sent.
+        StorageError: the disk is full or closed to us.
     """
     with new_folder(parent / packed.name) as draft:
-        for name, content in packed.files.items():
-            (draft / name).write_bytes(content)
+        with writing(parent):
+            for name, content in packed.files.items():
+                (draft / name).write_bytes(content)
         record = read_record(draft)
         if record is None or record.get("key") != packed.key:
             raise CellError(f"{packed.name}: damaged on its way; run again to do it anew")

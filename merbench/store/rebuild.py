@@ -10,6 +10,7 @@ from merbench.results.header import TableHeader
 from merbench.results.tables import CellPredictions, RunTables, write_tables
 from merbench.store.imports import FoundCell
 from merbench.store.store import Store
+from merbench.store.writing import writing
 
 
 def rebuild_tables(
@@ -22,6 +23,9 @@ def rebuild_tables(
         header: axes of the run.
         corpus: whose utterances they are.
         cells: those that are there, in the order of `header.cells`.
+
+    Raises:
+        StorageError: the disk is full or closed to us; the tables that were there stay.
     """
 
     def predictions() -> Iterator[CellPredictions]:
@@ -33,5 +37,6 @@ def rebuild_tables(
         for groups in (corpus.speakers, corpus.dialogues)
     )
     tables = RunTables(header, corpus.utterances, speakers, dialogues)
-    write_tables(store.root, tables, predictions())
-    write_cell_tables(store.root, [cell.record for cell in cells])
+    with writing(store.root):
+        write_tables(store.root, tables, predictions())
+        write_cell_tables(store.root, [cell.record for cell in cells])

@@ -24,6 +24,7 @@ from merbench.store.cell import (
     save_arrays,
 )
 from merbench.store.folders import new_folder, read_record, remove_drafts, write_record
+from merbench.store.writing import writing
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Store:
 
     def write_stage(self, key: str, record: Mapping[str, Any], weights: Arrays) -> None:
         """Store a trained stage."""
-        with new_folder(self.stages / key) as folder:
+        with new_folder(self.stages / key) as folder, writing(self.stages):
             save_arrays(folder / WEIGHTS, weights)
             write_record(folder, {**record, "key": key})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -131,4 +132,8 @@ class TensorFile:
         trace: TracebackType | None,
     ) -> None:
         """Close the file."""
-        self.close()
+        if error is None:
+            self.close()
+            return
+        with suppress(OSError):  # a full disk says so again; what ended the block is worth more
+            self.close()

@@ -233,7 +233,7 @@ def test_a_network_that_does_not_fit_by_itself_fails_its_cell(merbench, tmp_path
     said = merbench("run", suite, "--out", tmp_path / "run", "--jobs", 1, "--json")
     failures = json.loads(said.out)["failures"]
     assert len(failures) == 4
-    assert failures[0]["error"] == "training does not fit into the device's memory: full"
+    assert failures[0]["error"] == "training does not fit into memory: full"
 
 
 def test_teachers_stay_where_they_were_trained(merbench, tmp_path, monkeypatch) -> None:
