@@ -7,13 +7,18 @@ from collections.abc import Iterator, Sequence
 from merbench.corpus.corpus import Corpus
 from merbench.results.cells import write_cell_tables
 from merbench.results.header import TableHeader
+from merbench.results.metrics import added
 from merbench.results.tables import CellPredictions, RunTables, write_tables
 from merbench.store.imports import FoundCell
 from merbench.store.store import Store
 
 
 def rebuild_tables(
-    store: Store, header: TableHeader, corpus: Corpus, cells: Sequence[FoundCell]
+    store: Store,
+    header: TableHeader,
+    corpus: Corpus,
+    cells: Sequence[FoundCell],
+    metrics: Sequence[str] = (),
 ) -> None:
     """Write the four tables of a run, each replaced at once.
 
@@ -22,6 +27,7 @@ def rebuild_tables(
         header: axes of the run.
         corpus: whose utterances they are.
         cells: those that are there, in the order of `header.cells`.
+        metrics: of the suite; those of plug-ins get columns of their own.
     """
 
     def predictions() -> Iterator[CellPredictions]:
@@ -32,6 +38,6 @@ def rebuild_tables(
         None if groups is None else groups.tolist()
         for groups in (corpus.speakers, corpus.dialogues)
     )
-    tables = RunTables(header, corpus.utterances, speakers, dialogues)
+    tables = RunTables(header, corpus.utterances, speakers, dialogues, added(metrics))
     write_tables(store.root, tables, predictions())
     write_cell_tables(store.root, [cell.record for cell in cells])
