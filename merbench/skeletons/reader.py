@@ -61,7 +61,7 @@ class Skeleton(Reader[SkeletonConfig]):
 
 def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(file, allow_pickle=False) as held:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
             return {name: frames_of(f"{file}: {name}", held[name]) for name in held.files}
     except (OSError, ValueError, EOFError, AttributeError, BadZipFile) as error:
         raise CorpusError(f"{file}: cannot be read as npz ({error})") from error
