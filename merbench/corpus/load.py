@@ -70,7 +70,7 @@ def parse_spec(spec: str | Path) -> CorpusSpec:
     if not colon or Path(spec).exists():
         return CorpusSpec(_detected(Path(spec)), Path(spec))
     if ":" in path:
-        # package.module:Class:PATH, a reader that no entry point names.
+        # package.module:Name:PATH, a reader that no entry point names.
         class_name, _, path = path.partition(":")
         return _with_path(f"{name}:{class_name}", path)
     raise ConfigError(

@@ -75,7 +75,7 @@ class CorpusEntry(CorpusHead):
 class MethodHead(Config):
     """What every method entry has, beside its training and its own settings."""
 
-    name: Name = Field(description="the name of a method, or package.module:Class")
+    name: Name = Field(description="the name of a method, or package.module:Name")
     label: Name | None = Field(None, description="how tables call it; the name by default")
     train_missing_rate: MissingRate | None = Field(
         None, description="share of its training utterances that are incomplete, if not the suite's"

@@ -67,7 +67,7 @@ def load_suite(
         corpus: `reader:path`, a path or a reader's name; where the suite names the same reader,
             only the path changes.
         methods: labels of the methods to keep; all where empty. Contrasts follow. One written as
-            `package.module:Class` that the suite lacks is added.
+            `package.module:Name` that the suite lacks is added.
         folds: names of the folds to keep, handed through.
         seeds: instead of the suite's own.
 

@@ -34,7 +34,7 @@ def small_corpus() -> Corpus:
 @cache
 def vector_ground() -> Ground:
     """Return a corpus unlike the audit's: two vectors of other names, two classes, and gaps."""
-    corpus = load_corpus("synthetic", utterances=_UTTERANCES)
+    corpus = load_corpus("synthetic", utterances=2 * _UTTERANCES)
     audio, _, text = corpus.modalities
     corpus = dataclasses.replace(
         corpus,

@@ -83,11 +83,10 @@ class MethodConformance:
 
     def test_what_it_stores_predicts_the_same(self, bench: Bench) -> None:
         """A run keeps arrays, and takes them up again; the weights of networks are kept for you."""
+        if not isinstance(bench.subject.build(), BlackBox):
+            return
         with cpu_threads(1):
-            _need_trained(bench)
-            learnt = bench.short.predictor
-            if not isinstance(learnt, BlackBox):
-                return
+            learnt = _black_box(bench)
             arrays = learnt.arrays()
             for name, array in arrays.items():
                 assert isinstance(array, np.ndarray), f"arrays()[{name!r}] is no numpy array"
@@ -103,11 +102,11 @@ class MethodConformance:
 
     def test_both_ways_of_predicting_agree(self, bench: Bench) -> None:
         """A black box that is evaluated by `encode` and `fuse` must say what it says by itself."""
+        built = bench.subject.build()
+        if not (isinstance(built, BlackBox) and isinstance(built, EncodeFuse)):
+            return
         with cpu_threads(1):
-            _need_trained(bench)
-            learnt = bench.short.predictor
-            if not (isinstance(learnt, BlackBox) and isinstance(learnt, EncodeFuse)):
-                return
+            learnt = _black_box(bench)
             everyone = torch.arange(len(bench.fold.test))
             for condition in bench.clean:
                 seen = bench.evaluator.observation(condition, learnt, everyone)
@@ -126,6 +125,13 @@ def _subject(tests: type[MethodConformance]) -> Subject:
 def _bench(tests: type[MethodConformance]) -> Bench:
     ground = synthetic_ground() if tests.corpus == "synthetic" else ground_of(tests.corpus)
     return Bench(_subject(tests), ground)
+
+
+def _black_box(bench: Bench) -> BlackBox:
+    _need_trained(bench)
+    learnt = bench.fitted.predictor
+    assert isinstance(learnt, BlackBox)
+    return learnt
 
 
 def _need_trained(bench: Bench) -> None:

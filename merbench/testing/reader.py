@@ -17,6 +17,8 @@ from merbench.corpus.readers.base import PathConfig, Reader
 from merbench.errors import MerbenchError
 from merbench.registry import path_of
 
+_FILES = 8  # of a corpus that are damaged, about
+
 
 class ReaderConformance:
     """Subclass it under a name that pytest collects, say which reader, and write a corpus for it.
@@ -101,10 +103,11 @@ class ReaderConformance:
             self._read(name, tmp_path / "nowhere")
 
     def test_a_file_that_is_damaged_is_a_clear_error(self, name: str, tmp_path: Path) -> None:
-        """Each file in turn is emptied, cut in half, and filled with what no format is."""
+        """Each file in turn, or some of many, is emptied, cut in half, and no format at all."""
         (tmp_path / "whole").mkdir()
-        files = sorted(p for p in _files(self.write(tmp_path / "whole")))
-        for number, file in enumerate(files):
+        files = sorted(_files(self.write(tmp_path / "whole")))
+        for number in range(0, len(files), max(1, len(files) // _FILES)):
+            file = files[number]
             whole = file.read_bytes()
             for how, damaged in enumerate((b"", whole[: len(whole) // 2], b"\x00\xff" * 40)):
                 folder = tmp_path / f"{number}-{how}"
