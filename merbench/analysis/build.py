@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from merbench.analysis.facts import (
     test_to_train,
     warnings,
 )
-from merbench.analysis.findings import Findings, Ranks
+from merbench.analysis.findings import Findings, Ranks, Statement
 from merbench.analysis.published import published_for
 from merbench.analysis.quantities import Matrices
 from merbench.analysis.reliability import calibration_table, reliability_table
@@ -37,6 +37,7 @@ from merbench.analysis.tables import grid_values, with_intervals
 from merbench.analysis.threads import one_thread
 from merbench.analysis.training import chosen_epochs, costs, training_curves
 from merbench.analysis.verdict import Ground, verdict
+from merbench.results.audits import Audits, read_audits
 from merbench.results.conditions import CLEAN
 from merbench.results.header import TableHeader
 from merbench.results.metrics import confusion_metric
@@ -85,13 +86,15 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
     untested = tuple(pair for pair in pairs if pair not in tested)
     ground = Ground(header, evidence, overviews[0], missing, main, summaries, inference, untested)
     patterns, confusions = _confusions(tally)
+    names = {m: header.shown_as.get(m, m) for m in header.methods}
+    audits = read_audits(directory)
     return Findings(
         name=suite_name(record, directory),
         header=header,
-        names={m: header.shown_as.get(m, m) for m in header.methods},
+        names=names,
         metrics=metrics,
         inference=inference,
-        verdict=verdict(ground),
+        verdict=(*verdict(ground), *_audited(audits, record, names)),
         overviews=tuple(overviews),
         tables=tuple(tables),
         curves=curve_values(evidence, metrics, curves),
@@ -108,6 +111,7 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         calibration=calibration_table(directory, tally),
         costs=costs(directory, tally),
         seen=header.seen,
+        audits=audits,
         published=published_for(header.corpus, header.classes),
         headline=headline(record, confusion),
         protocol=protocol(record, header),
@@ -115,6 +119,16 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         provenance=provenance(record),
         reproduce=reproduce(record),
     )
+
+
+def _audited(
+    audits: Audits | None, record: Record, names: Mapping[str, str]
+) -> Iterator[Statement]:
+    """Say which methods break the protocol, as the audit found."""
+    code = record.get("code")
+    if audits is not None:
+        for text in audits.limits(code if isinstance(code, Mapping) else {}, names):
+            yield Statement("limit", text)
 
 
 def declared_pairs(record: Record, header: TableHeader) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from merbench.analysis.facts import Fact
 from merbench.analysis.published import PublishedTable
+from merbench.results.audits import Audits
 from merbench.results.header import TableHeader
 from merbench.results.summary import Summary
 
@@ -129,6 +130,7 @@ class Findings:
         costs: method, parameters, train_seconds, shared_seconds, ms_per_prediction, peak_memory
             (bytes); means over cells.
         seen: noise -> labels of the methods that met it in training.
+        audits: what `merbench audit` found of the methods, None where they were not audited.
         published: figures of papers beside ours, where the corpus has any.
         headline: what to cite.
         protocol: what was done about the data.
@@ -159,6 +161,7 @@ class Findings:
     calibration: pd.DataFrame
     costs: pd.DataFrame
     seen: Mapping[str, tuple[str, ...]]
+    audits: Audits | None
     published: tuple[PublishedTable, ...]
     headline: tuple[Fact, ...]
     protocol: tuple[Fact, ...]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from merbench.analysis.findings import Findings
 from merbench.results.metrics import Metric
@@ -33,6 +34,8 @@ def to_json(findings: Sequence[Findings]) -> str:
 
 def _plain(value: Any) -> Any:
     """Return plain JSON values."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
     if isinstance(value, float | np.floating):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     if isinstance(value, np.integer | np.bool_):

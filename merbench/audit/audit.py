@@ -22,6 +22,7 @@ from merbench.audit.states import Blindness, StateHonesty
 from merbench.audit.subject import Subject
 from merbench.audit.verdict import Check, Checked, Finding, NotApplicableError, Number
 from merbench.errors import MerbenchError
+from merbench.execution.keys import code_of
 from merbench.execution.tasks import cpu_threads
 
 
@@ -77,6 +78,7 @@ class Audited:
     Attributes:
         label: of the method.
         method: its name or import path.
+        code: digest of its code and settings, as a run notes it.
         corpus: the name of what it was tested on.
         utterances: of training, validation and test.
         checks: in the order of the table.
@@ -84,6 +86,7 @@ class Audited:
 
     label: str
     method: str
+    code: str
     corpus: str
     utterances: tuple[int, int, int]
     checks: tuple[Checked, ...]
@@ -98,6 +101,7 @@ class Audited:
         return {
             "label": self.label,
             "method": self.method,
+            "code": self.code,
             "corpus": self.corpus,
             "utterances": dict(zip(("train", "valid", "test"), self.utterances, strict=True)),
             "passed": not self.failed,
@@ -143,7 +147,8 @@ def _audited(subject: Subject, ground: Ground, found: Sequence[Checked]) -> Audi
         found = [c if isinstance(c.check, Trains) else replace(c, finding=blocked) for c in found]
     fold = ground.fold
     sizes = (len(fold.train), len(fold.valid), len(fold.test))
-    return Audited(subject.label, subject.name, ground.corpus.name, sizes, tuple(found))
+    code, corpus = code_of(subject.build()), ground.corpus.name
+    return Audited(subject.label, subject.name, code, corpus, sizes, tuple(found))
 
 
 def _checked(subject: Subject, ground: Ground, checks: Sequence[Check[Bench]]) -> list[Checked]:

@@ -172,10 +172,24 @@ class Bench:
         """Refuse to compare trainings that differ by themselves.
 
         Raises:
-            NotApplicableError: two equal trainings do.
+            NotApplicableError: two equal trainings do, or they may: epochs are picked by
+                predictions that differ by themselves.
         """
         if self.short_again.changed_from(self.short):
             raise NotApplicableError("equal trainings differ by themselves; see determinism")
+        if self.short.picks and self._short_repeats.differs:
+            raise NotApplicableError(
+                "epochs are picked by predictions that differ by themselves; see determinism"
+            )
+
+    @cached_property
+    def _short_repeats(self) -> Apart:
+        """How far the same call of the method that was trained for a few epochs is from itself."""
+        one, other = (
+            predict_under(self.evaluator, self.clean[-1], self.short.method, self.short.predictor)
+            for _ in range(2)
+        )
+        return Apart.of(one, other)
 
     @cached_property
     def company(self) -> GridEvaluator:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from merbench import registry
+from merbench.analysis.facts import RUN, read_record, resolved_suite
 from merbench.config import Config
 from merbench.methods.base import Method, NetworkMethod
 from merbench.suite.entries import MethodEntry
@@ -78,6 +80,17 @@ def subjects_of_suite(suite: str) -> tuple[Subject, ...]:
         ConfigError: no such suite, or one that is wrong.
     """
     return tuple(_of_entry(entry) for entry in load_suite(suite).suite.methods)
+
+
+def subjects_of_run(run: Path) -> tuple[Subject, ...]:
+    """Return the methods of a run, with their settings there.
+
+    Raises:
+        IncompleteError: there is no run.
+        ConfigError: its suite cannot be read any more.
+    """
+    suite = resolved_suite(read_record(run))
+    return tuple(_of_entry(entry) for entry in validate(Source(f"{run / RUN}", suite)).methods)
 
 
 def _of_entry(entry: MethodEntry) -> Subject:

@@ -15,11 +15,12 @@ from merbench.audit.audit import Audited, all_checks, audit_all
 from merbench.audit.bench import Bench
 from merbench.audit.cases import audit_junit
 from merbench.audit.corpora import ground_of, synthetic_ground
-from merbench.audit.subject import subject_of, subjects_of_suite
+from merbench.audit.subject import Subject, subject_of, subjects_of_run, subjects_of_suite
 from merbench.audit.verdict import DOCS, Check
 from merbench.cli.options import default_jobs, option, read_settings
 from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError, did_you_mean
+from merbench.results.audits import AUDIT, audit_text
 
 _STYLES = {"fail": "bold red", "note": "yellow", "not applicable": "dim", "pass": "green"}
 
@@ -27,6 +28,11 @@ _STYLES = {"fail": "bold red", "note": "yellow", "not applicable": "dim", "pass"
 @click.command("audit")
 @click.argument("method", required=False)
 @click.option("--suite", help="Audit all methods of a suite instead.")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="Audit all methods of a run, and keep the verdicts there for its report.",
+)
 @option("--corpus", help="READER:PATH, PATH; default: a small synthetic corpus.")
 @click.option(
     "--set",
@@ -48,6 +54,7 @@ _STYLES = {"fail": "bold red", "note": "yellow", "not applicable": "dim", "pass"
 def audit_command(
     method: str | None,
     suite: str | None,
+    run: Path | None,
     corpus: str | None,
     settings: tuple[str, ...],
     checks: str | None,
@@ -65,17 +72,11 @@ def audit_command(
     merbench audit nmer                        on a small synthetic corpus
     merbench audit my.module:Mine --corpus table:DIR   on yours
     merbench audit --suite quick --junit audit.xml     every method of a suite
+    merbench audit --run runs/quick                    and in the report of that run
 
     Exit codes: 0 nothing fails, 1 a check fails, 2 wrong input.
     """  # noqa: D301  # click looks for the character, not for two
-    if (method is None) == (suite is None):
-        raise ConfigError("expected either METHOD or --suite SUITE")
-    if suite is not None and settings:
-        raise ConfigError("--set changes one method, and --suite names several; leave one out")
-    if method is None:
-        subjects = subjects_of_suite(suite or "")
-    else:
-        subjects = (subject_of(method, read_settings(settings)),)
+    subjects = _subjects(method, suite, run, settings)
     chosen = _chosen(all_checks(None if claimed_gain is None else claimed_gain / 100), checks)
     ground = synthetic_ground() if corpus in (None, "synthetic") else ground_of(str(corpus))
     console = terminal()
@@ -87,11 +88,25 @@ def audit_command(
             found.append(next(audits))
             if not as_json:
                 _show(found[-1], console)
+    if run is not None:
+        write_file(run / AUDIT, audit_text([each.to_json() for each in found]))
     if junit is not None:
         write_file(junit, audit_junit(found))
     if as_json:
         click.echo(json.dumps([each.to_json() for each in found], indent=1))
     return int(any(each.failed for each in found))
+
+
+def _subjects(
+    method: str | None, suite: str | None, run: Path | None, settings: tuple[str, ...]
+) -> tuple[Subject, ...]:
+    if sum(each is not None for each in (method, suite, run)) != 1:
+        raise ConfigError("expected one of METHOD, --suite SUITE and --run RUN")
+    if method is not None:
+        return (subject_of(method, read_settings(settings)),)
+    if settings:
+        raise ConfigError("--set changes one method, and this names several; leave one out")
+    return subjects_of_run(run) if run is not None else subjects_of_suite(suite or "")
 
 
 def _chosen(checks: tuple[Check[Bench], ...], names: str | None) -> tuple[Check[Bench], ...]:

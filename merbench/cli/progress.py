@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 
@@ -13,17 +14,28 @@ from merbench.execution.engine import Engine, Task
 from merbench.execution.plan import CellTask
 from merbench.execution.tasks import Outcome
 
-_LINE_EVERY = 60.0
-
 
 class ProgressWatcher:
-    """Shows tasks done and time left; says nothing where it is to be quiet."""
+    """Shows tasks done and time left; says nothing where it is to be quiet.
 
-    def __init__(self, console: Console, engine: Engine, costs: Costs, *, quiet: bool) -> None:
+    Args:
+        console: to show it on.
+        engine: that does the tasks.
+        costs: of tasks, learnt as they end.
+        quiet: say nothing but what failed.
+        every: seconds between two lines where the console is no terminal.
+    """
+
+    def __init__(
+        self, console: Console, engine: Engine, costs: Costs, *, quiet: bool, every: float = 60.0
+    ) -> None:
         self.console, self.engine, self.costs, self.quiet = console, engine, costs, quiet
         self.left: dict[str, Task] = {}
         self.total = self.failed = 0
-        self.last_line = time.monotonic()
+        self.began = time.monotonic()
+        self.seconds, self.at = 0.0, self.began
+        self.every, self.over = every, threading.Event()
+        self.lines = threading.Thread(target=self._lines, daemon=True)
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -37,15 +49,19 @@ class ProgressWatcher:
 
     def __enter__(self) -> ProgressWatcher:
         self.bar.start()
+        if not self.quiet and not self.console.is_terminal:
+            self.lines.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.over.set()
         self.bar.stop()
 
     def start(self, tasks: Sequence[Task], kept: int) -> None:
         """Announce the work."""
         self.left = {task.folder: task for task in tasks}
         self.total = len(tasks)
+        self._expect()
         cells = sum(isinstance(task, CellTask) for task in tasks)
         text = f"{cells} cells to do"
         if len(tasks) > cells:
@@ -59,25 +75,41 @@ class ProgressWatcher:
     def done(self, task: Task, outcome: Outcome) -> None:
         """Count a task, and say so where it failed."""
         self.left.pop(task.folder, None)
-        self.costs.learn(task, outcome.seconds)
+        name = task.label if isinstance(task, CellTask) else task.stage.name
         if outcome.error is not None:
             self.failed += 1
-            name = task.label if isinstance(task, CellTask) else task.stage.name
             self.console.print(
                 f"failed: {name}, fold {task.fold.name}, seed {task.seed}: {outcome.error}",
                 markup=False,
                 style="red",
             )
-        seconds = self.costs.total(self.left.values()) / self.engine.width
-        finished = self.total - len(self.left)
-        name = task.label if isinstance(task, CellTask) else task.stage.name
+        else:
+            self.costs.learn(task, outcome.seconds)
+        self._expect()
         self.bar.update(
-            self.shown, completed=finished, description=name, left=f"{duration(seconds)} left"
+            self.shown,
+            completed=self.total - len(self.left),
+            description=name,
+            left=f"{duration(self.seconds)} left",
         )
-        overdue = time.monotonic() - self.last_line >= _LINE_EVERY
-        if overdue and not self.quiet and not self.console.is_terminal:
-            self.last_line = time.monotonic()
-            self.console.print(f"{finished}/{self.total} tasks, {duration(seconds)} left")
+
+    def _expect(self) -> None:
+        """Note how long the rest is expected to take from now."""
+        self.seconds = self.costs.total(self.left.values()) / self.engine.width
+        self.at = time.monotonic()
+
+    def _lines(self) -> None:
+        """Say how it goes until told to stop, also while no task ends."""
+        while not self.over.wait(self.every):
+            if self.total:
+                self.console.print(self._line(time.monotonic()))
+
+    def _line(self, now: float) -> str:
+        text = f"{self.total - len(self.left)}/{self.total} tasks"
+        if self.failed:
+            text += f", {self.failed} failed"
+        left = max(self.seconds - (now - self.at), 0.0)
+        return f"{text}, {duration(now - self.began)} so far, about {duration(left)} left"
 
 
 def duration(seconds: float) -> str:

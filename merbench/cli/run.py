@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -11,7 +12,9 @@ from rich.console import Console
 from merbench.cli.engines import BACKENDS, Backend, check_backend, device_of, make_engine
 from merbench.cli.options import SuiteChoice, confirm_discard, option, suite_options
 from merbench.cli.progress import ProgressWatcher
+from merbench.errors import ConfigError, IncompleteError
 from merbench.execution.cost import history
+from merbench.execution.engine import NEVER, Deadline
 from merbench.execution.plan import make_plan
 from merbench.execution.run import RunOutcome, run_plan
 from merbench.results.confusion import read_confusion
@@ -35,6 +38,12 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @suite_options
 @option("--backend", type=click.Choice(BACKENDS), default="local", show_default=True)
 @option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster [one of the run's own].")
+@option(
+    "--max-hours",
+    type=click.FloatRange(0, min_open=True),
+    metavar="HOURS",
+    help="Begin no cell after so long; finish those under way.",
+)
 @option("--fresh", is_flag=True, help="Discard what is in the run directory first.")
 @option("--yes", is_flag=True, help="Do not ask before discarding.")
 @option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -59,6 +68,7 @@ def run_command(
     settings: tuple[str, ...],
     backend: Backend,
     scheduler: str | None,
+    max_hours: float | None,
     fresh: bool,
     yes: bool,
     as_json: bool,
@@ -75,6 +85,7 @@ def run_command(
     merbench run ravdess --corpus table:path/to/ravdess
     merbench run full_grid --backend dask --scheduler tcp://head:8786
     """  # noqa: D301  # click looks for the character, not for two
+    deadline = _deadline(max_hours)
     check_backend(backend, scheduler, jobs)
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     loaded = load_suite(
@@ -94,11 +105,11 @@ def run_command(
     costs = history(plan, Store(root))
     engine = make_engine(backend, scheduler, jobs, chosen, costs)
     with ProgressWatcher(errors, engine, costs, quiet=quiet or as_json) as watcher:
-        outcome = run_plan(plan, root, engine, watcher, fresh=fresh)
+        outcome = run_plan(plan, root, engine, watcher, fresh=fresh, deadline=deadline)
     if as_json:
         click.echo(json.dumps(_as_dict(outcome), indent=1))
     elif outcome.done:
-        print_tables(root, Console(), plan.suite.metrics, partial=bool(outcome.failures))
+        print_tables(root, Console(), plan.suite.metrics, partial=outcome.done < outcome.total)
     for failure in outcome.failures:
         click.echo(f"failed: {failure.cell}: {failure.error}", err=True)
     if outcome.failures:
@@ -107,9 +118,25 @@ def run_command(
             "them again",
             err=True,
         )
-    elif not quiet and not as_json:
+    if outcome.left:
+        click.echo(
+            f"stopped after {max_hours:g} hours: {outcome.left} of {outcome.total} cells were not "
+            "begun; the same command goes on with them",
+            err=True,
+        )
+    if outcome.done == outcome.total and not quiet and not as_json:
         click.echo(f"{outcome.total} cells in {root}; next: merbench report {root}", err=True)
-    return 1 if outcome.failures else 0
+    if outcome.failures:
+        return 1
+    return IncompleteError.exit_code if outcome.left else 0
+
+
+def _deadline(hours: float | None) -> Deadline:
+    if hours is None:
+        return NEVER
+    if math.isnan(hours):  # which is in any range, for click
+        raise ConfigError("--max-hours: found nan; expected a number above 0")
+    return Deadline.after(hours)
 
 
 def _as_dict(outcome: RunOutcome) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol as Interface
@@ -17,6 +19,30 @@ Task = StageTask | CellTask
 
 
 @dataclass(frozen=True)
+class Deadline:
+    """When no further task may begin; those under way are finished.
+
+    Attributes:
+        at: on the monotonic clock, which no one sets back.
+    """
+
+    at: float = math.inf
+
+    @classmethod
+    def after(cls, hours: float) -> Deadline:
+        """Return the one that is so many hours away."""
+        return cls(time.monotonic() + 3600 * hours)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is over."""
+        return time.monotonic() >= self.at
+
+
+NEVER = Deadline()
+
+
+@dataclass(frozen=True)
 class Work:
     """What a run still has to do.
 
@@ -26,6 +52,7 @@ class Work:
         folds: of the run, in order.
         stages: those that cells lack, teachers before what they teach.
         cells: those that are not there.
+        deadline: after which an engine begins no task.
     """
 
     protocol: Protocol
@@ -33,6 +60,7 @@ class Work:
     folds: tuple[Fold, ...]
     stages: tuple[StageTask, ...]
     cells: tuple[CellTask, ...]
+    deadline: Deadline = NEVER
 
     def ordered(self, tasks: Sequence[Task]) -> list[Task]:
         """Return tasks so that a worker prepares a division once, and long ones come first."""
@@ -60,8 +88,8 @@ class Engine(Interface):
     def outcomes(self, work: Work) -> Generator[Outcome, None, None]:
         """Do the work, store it, and yield outcomes as they come.
 
-        A task whose stage failed is left out, without an outcome. Closing the generator stops the
-        work; what was stored is kept.
+        A task whose stage failed is left out, without an outcome; so is one that was not begun
+        when the deadline passed. Closing the generator stops the work; what was stored is kept.
         """
 
 

@@ -23,6 +23,18 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def code_of(method: Method) -> str:
+    """Return the digest of a method: its code and settings, and the code of the harness."""
+    return digest(
+        [
+            harness_digest(),
+            class_digest(type(method)),
+            method.version,
+            method.config.model_dump(mode="json"),
+        ]
+    )
+
+
 class Keys:
     """Content keys: equal keys promise equal results."""
 

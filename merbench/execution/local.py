@@ -38,7 +38,9 @@ class LocalEngine:
                 # What is left out fails what needs it in its turn.
                 failed |= {task.folder for task in wave} - {task.folder for task in ready}
                 # Closed at once where the run is interrupted: closing is what stops the workers.
-                with closing(outcomes(ready, self.jobs, protocol, work.store)) as ended:
+                with closing(
+                    outcomes(ready, self.jobs, protocol, work.store, work.deadline)
+                ) as ended:
                     for outcome in ended:
                         if outcome.error is not None:
                             failed.add(outcome.folder)

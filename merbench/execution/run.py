@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -12,11 +13,12 @@ from typing import Protocol as Interface
 
 from merbench.errors import ConfigError, MerbenchError
 from merbench.execution import provenance
-from merbench.execution.engine import Engine, Task, Work
+from merbench.execution.engine import NEVER, Deadline, Engine, Task, Work
 from merbench.execution.identity import identity_of
+from merbench.execution.keys import code_of
 from merbench.execution.plan import CellTask, Plan, StageTask
 from merbench.execution.tasks import Outcome
-from merbench.store.directory import RUN, alone, discard, read_run, refuse_strangers
+from merbench.store.directory import LOG, RUN, alone, discard, read_run, refuse_strangers
 from merbench.store.folders import write_text
 from merbench.store.imports import (
     FoundCell,
@@ -27,8 +29,11 @@ from merbench.store.imports import (
     seeds_by_label,
     usable,
 )
+from merbench.store.log import logged
 from merbench.store.rebuild import rebuild_tables
 from merbench.store.store import Store
+
+_log = logging.getLogger("merbench.run")
 
 
 class Watcher(Interface):
@@ -75,16 +80,24 @@ class RunOutcome:
         done: cells that are there now.
         total: cells of the suite.
         failures: cells that are not, with the reason.
+        left: cells that were not begun before the deadline.
     """
 
     root: Path
     done: int
     total: int
     failures: tuple[Failure, ...]
+    left: int = 0
 
 
 def run_plan(
-    plan: Plan, root: Path, engine: Engine, watcher: Watcher, *, fresh: bool = False
+    plan: Plan,
+    root: Path,
+    engine: Engine,
+    watcher: Watcher,
+    *,
+    fresh: bool = False,
+    deadline: Deadline = NEVER,
 ) -> RunOutcome:
     """Train and evaluate every cell of a plan that is not yet in the run.
 
@@ -94,6 +107,7 @@ def run_plan(
         engine: does the tasks.
         watcher: is told how it goes.
         fresh: discard what is there first.
+        deadline: after which no cell is begun.
 
     Raises:
         ConfigError: another run is at work there, or the directory holds something else.
@@ -104,12 +118,15 @@ def run_plan(
             discard(root)
         _check_same_corpus(root, plan)
         refuse_taken(read_imports(Store(root)), plan.labels, root)
-        return run_alone(plan, root, engine, watcher)
+        return run_alone(plan, root, engine, watcher, deadline)
 
 
-def run_alone(plan: Plan, root: Path, engine: Engine, watcher: Watcher) -> RunOutcome:
+def run_alone(
+    plan: Plan, root: Path, engine: Engine, watcher: Watcher, deadline: Deadline = NEVER
+) -> RunOutcome:
     """Do what `run_plan` does, for a caller that keeps other runs out of the directory itself."""
-    return _Run(plan, root, engine, watcher).run()
+    with logged(root / LOG):
+        return _Run(plan, root, engine, watcher, deadline).run()
 
 
 def _check_same_corpus(root: Path, plan: Plan) -> None:
@@ -128,8 +145,11 @@ def _check_same_corpus(root: Path, plan: Plan) -> None:
 class _Run:
     """One run: the state that its steps share."""
 
-    def __init__(self, plan: Plan, root: Path, engine: Engine, watcher: Watcher) -> None:
+    def __init__(
+        self, plan: Plan, root: Path, engine: Engine, watcher: Watcher, deadline: Deadline
+    ) -> None:
         self.plan, self.root, self.engine, self.watcher = plan, root, engine, watcher
+        self.deadline = deadline
         self.store = Store(root)
         self.started = provenance.now()
         self.broken: dict[str, Outcome] = {}
@@ -144,17 +164,27 @@ class _Run:
         missing = [c for c in self.plan.cells if self._record(c) is None]
         needed = self._needed(missing)
         self._describe("running", ())
-        self.watcher.start([*needed, *missing], len(self.plan.cells) - len(missing))
+        total = len(self.plan.cells)
+        self.watcher.start([*needed, *missing], total - len(missing))
+        _log.info(
+            "%s on %s: %d stages and %d cells to do, %d cells are there",
+            *(self.plan.suite.name, self.plan.protocol.corpus.name),
+            *(len(needed), len(missing), total - len(missing)),
+        )
         try:
             self._work(needed, missing)
-        except (KeyboardInterrupt, MerbenchError):
+        except (KeyboardInterrupt, MerbenchError) as error:
             self._describe("interrupted", ())
+            _log.warning("interrupted: %s", error or type(error).__name__)
             raise
         failures = tuple(self._failures(missing))
+        done = sum(self._record(cell) is not None for cell in self.plan.cells)
+        left = total - done - len(failures)
         self._write_tables()
-        self._describe("failed" if failures else "complete", failures)
-        total = len(self.plan.cells)
-        return RunOutcome(self.root, total - len(failures), total, failures)
+        status = "failed" if failures else "interrupted" if left else "complete"
+        self._describe(status, failures)
+        _log.info("%s: %d of %d cells are there", status, done, total)
+        return RunOutcome(self.root, done, total, failures, left)
 
     def _record(self, cell: CellTask) -> dict[str, Any] | None:
         """Return the record of a cell that is there; its files are checked once in a run."""
@@ -179,12 +209,22 @@ class _Run:
             return
         tasks: list[Task] = [*stages, *cells]
         by_folder = {task.folder: task for task in tasks}
-        work = Work(self.plan.protocol, self.store, self.plan.folds, tuple(stages), tuple(cells))
+        work = Work(
+            self.plan.protocol,
+            self.store,
+            self.plan.folds,
+            tuple(stages),
+            tuple(cells),
+            self.deadline,
+        )
         # Closed at once where the run is interrupted: closing is what stops the engine.
         with closing(self.engine.outcomes(work)) as ended:
             for outcome in ended:
                 if outcome.error is not None:
                     self.broken[outcome.folder] = outcome
+                    _log.error("%s: %s", outcome.folder, outcome.details or outcome.error)
+                else:
+                    _log.info("%s: %.1f s", outcome.folder, outcome.seconds)
                 self.watcher.done(by_folder[outcome.folder], outcome)
 
     def _blocked(self, cell: CellTask) -> Outcome | None:
@@ -243,6 +283,7 @@ class _Run:
                 for fold in plan.folds
             ],
             "methods": list(plan.labels),
+            "code": {cell.label: code_of(cell.method) for cell in plan.cells},
             "seeds": list(plan.suite.seeds),
             "noise_seen_in_training": {k: list(v) for k, v in plan.header().seen.items()},
             "draws_hash": self.draws_hash,

@@ -9,10 +9,12 @@ import time
 import warnings
 from collections.abc import Generator, Sequence
 from functools import cache
+from itertools import takewhile
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from merbench.execution.engine import NEVER, Deadline
 from merbench.execution.protocol import Protocol
 from merbench.execution.tasks import Outcome, run_tasks
 from merbench.execution.together import Task, units
@@ -23,49 +25,60 @@ _POLL = 0.5
 
 
 def outcomes(
-    tasks: Sequence[Task], jobs: int, protocol: Protocol, store: Store
+    tasks: Sequence[Task],
+    jobs: int,
+    protocol: Protocol,
+    store: Store,
+    deadline: Deadline = NEVER,
 ) -> Generator[Outcome, None, None]:
     """Do tasks that do not depend on each other, `jobs` at once, and yield outcomes as they come.
 
     One job works in this process. Several get the protocol sent, so that its corpus should lie in
     files (see `shared`). A worker that dies fails the task it was at, and no other. Tasks that
-    train together are one piece of work.
+    train together are one piece of work. None is begun after the deadline.
     """
     pieces = units(tasks, protocol.fleet)
     # A worker that did an earlier run may be in another directory than this process is by now.
     store = Store(store.root.absolute())
     if min(jobs, len(pieces)) < 2:
-        yield from _spread(pieces, 1, protocol, store)
+        yield from _spread(pieces, 1, protocol, store, deadline)
         return
-    yield from _survivors(pieces, jobs, protocol, store)
+    yield from _survivors(pieces, jobs, protocol, store, deadline)
 
 
 def _survivors(
-    pieces: Sequence[list[Task]], jobs: int, protocol: Protocol, store: Store
+    pieces: Sequence[list[Task]], jobs: int, protocol: Protocol, store: Store, deadline: Deadline
 ) -> Generator[Outcome, None, None]:
     left = {task.folder: task for piece in pieces for task in piece}
     try:
-        for outcome in _spread(pieces, min(jobs, len(pieces)), protocol, store):
+        for outcome in _spread(pieces, min(jobs, len(pieces)), protocol, store, deadline):
             del left[outcome.folder]
             yield outcome
     except TerminatedWorkerError:
         # Which task it was at is not known: one at a time, with a worker of its own, they tell.
         for task in left.values():
             try:
-                yield from _spread([[task]], 2, protocol, store)
+                yield from _spread([[task]], 2, protocol, store, deadline)
             except TerminatedWorkerError:
                 yield Outcome(task.folder, 0.0, _DIED)
 
 
 def _spread(
-    pieces: Sequence[list[Task]], jobs: int, protocol: Protocol, store: Store
+    pieces: Sequence[list[Task]], jobs: int, protocol: Protocol, store: Store, deadline: Deadline
 ) -> Generator[Outcome, None, None]:
-    parallel = joblib.Parallel(n_jobs=max(1, jobs), return_as="generator_unordered", batch_size=1)
+    # A worker holds one piece and has none in waiting: what waited would begin after the deadline.
+    parallel = joblib.Parallel(
+        n_jobs=max(1, jobs),
+        return_as="generator_unordered",
+        batch_size=1,
+        pre_dispatch="n_jobs",
+    )
+    in_time = takewhile(lambda _: not deadline.passed, pieces)
     with warnings.catch_warnings():
         # Workers that have grown are replaced, which costs nothing and concerns no one.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         for ended in parallel(
-            joblib.delayed(_work)(piece, protocol, store, os.getpid()) for piece in pieces
+            joblib.delayed(_work)(piece, protocol, store, os.getpid()) for piece in in_time
         ):
             yield from ended
 

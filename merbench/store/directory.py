@@ -12,14 +12,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from merbench.errors import ConfigError
+from merbench.results.audits import AUDIT
 from merbench.results.cells import CELLS, CURVES
 from merbench.results.tables import PREDICTIONS, RESULTS
 from merbench.store.folders import is_draft, remove_drafts
 
 RUN = "run.json"
 _LOCK = ".lock"
-_FOLDERS = ("cells", "stages", "imports", "report")
-_FILES = (RUN, PREDICTIONS, RESULTS, CELLS, CURVES)
+LOG = "log"
+_FOLDERS = ("cells", "stages", "imports", "report", LOG)
+_FILES = (RUN, PREDICTIONS, RESULTS, CELLS, CURVES, AUDIT)
 
 
 def read_run(root: Path) -> dict[str, Any] | None:

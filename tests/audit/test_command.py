@@ -120,8 +120,8 @@ def test_a_claimed_gain_below_the_spread_of_seeds_fails(merbench) -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ([], "expected either METHOD or --suite SUITE"),
-        (["nmer", "--suite", "quick"], "expected either METHOD or --suite SUITE"),
+        ([], "expected one of METHOD, --suite SUITE and --run RUN"),
+        (["nmer", "--suite", "quick"], "expected one of METHOD, --suite SUITE and --run RUN"),
         (["nmre"], "did you mean 'nmer'?"),
         (["no.such:Thing"], "cannot import module 'no.such'"),
         (["nmer", "--set", "latnet=mean"], "did you mean 'latent'?"),

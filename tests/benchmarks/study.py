@@ -101,22 +101,23 @@ class _Scale:
         return [mebibytes for at, mebibytes in self.seen if first <= at <= last]
 
 
-def suite(cells: int) -> dict[str, object]:
+def suite(cells: int, method: str) -> dict[str, object]:
     """Return a suite of so many cells: one method, two folds, many seeds."""
     return {
         "name": "study",
         "corpus": {"reader": "synthetic", "utterances": 60},
         "folds": {"scheme": "group_kfold", "n": 3, "by": "speaker", "limit": _FOLDS},
         "seeds": [*range(cells // _FOLDS)],
-        "methods": ["logreg"],
+        "methods": [method],
+        "training": {"preset": "quick", "epochs": 1, "decay_epochs": 0},
         "grid": {"noise": [{"type": "gaussian", "severities": [0.5], "on": "present"}]},
     }
 
 
-def measure(cells: int, engine: Engine, folder: Path) -> Measured:
+def measure(cells: int, engine: Engine, folder: Path, method: str = "logreg") -> Measured:
     """Do the study with an engine."""
     path, root = folder / "study.yaml", folder / "run"
-    path.write_text(json.dumps(suite(cells)), "utf-8")
+    path.write_text(json.dumps(suite(cells, method)), "utf-8")
     clock, scale = _Clock(), _Scale()
     plan = make_plan(load_suite(path))
     with scale.running():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.benchmarks.study import compare
+from merbench.execution.local import LocalEngine
+from tests.benchmarks.study import compare, measure
 
 
 @pytest.mark.slow
@@ -13,3 +14,13 @@ def test_two_thousand_cells_through_dask(tmp_path):
     assert found["same_tables"]
     assert found["dask"]["growth"] < 20, found["dask"]["memory"]
     assert found["overhead_ms"] < 50, found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("method", ["logreg", "zero_fill"])
+def test_memory_does_not_grow_with_the_number_of_cells(tmp_path, method):
+    """One process does all 500 cells, so that whatever a cell leaves behind would add up."""
+    found = measure(500, LocalEngine(1), tmp_path, method)
+    assert (found.cells, found.lost) == (500, 0)
+    assert found.growth < 20, found.memory

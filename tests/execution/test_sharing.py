@@ -64,9 +64,9 @@ def test_a_run_lays_its_corpus_out_once_for_all_waves_of_tasks(merbench, monkeyp
         made.append(folder)
         return lay_out(corpus, folder)
 
-    def here(tasks, jobs, protocol, store):
+    def here(tasks, jobs, protocol, store, deadline):
         sent.append({type(m.values) for m in protocol.corpus.modalities})
-        return spread(tasks, 1, protocol, store)
+        return spread(tasks, 1, protocol, store, deadline)
 
     monkeypatch.setattr(sharing, "_mapped", counted)
     monkeypatch.setattr(worker, "_spread", here)

@@ -101,6 +101,7 @@ def made(
         calibration=EMPTY,
         costs=EMPTY,
         seen={},
+        audits=None,
         published=(),
         headline=(),
         protocol=(),

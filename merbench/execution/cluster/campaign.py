@@ -71,6 +71,7 @@ class Campaign:
         self._given: dict[_Future, _Given] = {}
         self._ended: queue.SimpleQueue[_Future] = queue.SimpleQueue()
         self._sent = 0
+        self._closed = False
 
     def outcomes(self) -> Generator[Outcome, None, None]:
         """Yield outcomes as they come, until nothing can be done any more.
@@ -94,6 +95,8 @@ class Campaign:
     def _hand_out(self) -> Iterator[Outcome]:
         """Fill the window; an errand whose stages cannot be read ends here."""
         self._hosts.meet()
+        if self._over():
+            return
         window = _AHEAD * self._hosts.seats + 1 if self._hosts.seats else _AT_FIRST
         while len(self._given) < window:
             errand = self._agenda.next(alone=not self._given)
@@ -140,6 +143,14 @@ class Campaign:
             except queue.Empty:
                 self._check_scheduler()
                 self._hosts.meet()
+                self._over()
+
+    def _over(self) -> bool:
+        """Say whether the deadline has passed; the workers are told when it has."""
+        if self._work.deadline.passed and not self._closed:
+            self._hosts.close()
+            self._closed = True
+        return self._closed
 
     def _check_scheduler(self) -> None:
         if self._client.status != "running":
@@ -184,6 +195,8 @@ class Campaign:
         return outcome
 
     def _again(self, errand: Errand) -> Iterator[Outcome]:
+        if self._over():
+            return
         if errand.tries >= _TRIES:
             yield from self._fail(errand, _LOST.format(tries=errand.tries))
         else:

@@ -44,7 +44,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Unready:
-    """The answer of a worker that was never told of the run, though it waited.
+    """The answer of a worker that was never told of the run, though it waited, or is to do no more.
 
     Attributes:
         address: of the worker.
@@ -65,11 +65,13 @@ class _Run:
         protocol: with its corpus.
         store: in the worker's scratch, for what a task writes before it is sent.
         thread: that a task runs in, None between tasks.
+        closed: whether no task is to begin any more.
     """
 
     protocol: Protocol
     store: Store
     thread: int | None = None
+    closed: bool = False
 
 
 @dataclass
@@ -124,6 +126,12 @@ def receive(fingerprint: str, piece: Piece, dask_worker: Worker) -> None:
         file.write(piece.content)
 
 
+def close(token: str) -> None:
+    """Begin no further task of a run; the one under way is finished."""
+    if token in _host.runs:
+        _host.runs[token].closed = True
+
+
 def leave(sent: Parcel, dask_worker: Worker) -> None:
     """Forget a run: the task it is at is stopped, what was sent is removed."""
     with _host.change:
@@ -153,7 +161,7 @@ def work(token: str, sealed: bytes, *stages: PackedFolder) -> list[Ended] | Unre
     """
     with _host.busy:
         run = _told_of(token)
-        if run is None:
+        if run is None or run.closed:
             return Unready(get_worker().address)
         try:
             with _stoppable(token, run):

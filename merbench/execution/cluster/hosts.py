@@ -116,6 +116,10 @@ class Hosts:
                 "disk room for it?"
             )
 
+    def close(self) -> None:
+        """Have every worker finish what it is at, and begin no more."""
+        self._on([*self._told_of & self._workers().keys()], host.close, self.token)
+
     def part(self) -> None:
         """Leave nothing of the run with any worker; one that is busy hears of it later."""
         there = [*self._told_of & self._workers().keys()] if self._connected() else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from merbench.analysis.findings import Findings, Statement
 from merbench.report.figures import InlineFigure, InlineFigures, inline_figures
 from merbench.report.page import method_facts as facts
+from merbench.report.page.audit_rows import AuditView, audit_view
 from merbench.report.page.cells import TableView
 from merbench.report.page.chart_data import chart_json
 from merbench.report.page.contrast_rows import ContrastTable, Explored, contrast_tables, explored
@@ -79,6 +80,7 @@ class RunView:
     calibration: facts.Table
     costs: facts.Table
     seen: facts.Table
+    audit: AuditView | None
     published: tuple[PublishedView, ...]
     figures: InlineFigures
     data: str
@@ -168,6 +170,7 @@ def run_view(findings: Findings, prefix: str, depth: int) -> RunView:
         calibration=facts.calibration_table(findings),
         costs=facts.cost_table(findings),
         seen=facts.seen_table(findings),
+        audit=audit_view(findings),
         published=published_views(findings),
         figures=inline_figures(findings, prefix),
         data=chart_json(findings, heat),
