@@ -47,6 +47,20 @@ def distributions(group: Group, name: str) -> tuple[str, ...]:
     return tuple(_distribution(entry) for entry in _entries(group).get(name, ()))
 
 
+def described(group: Group, name: str) -> str:
+    """Return what to say of a plug-in in an error: whose it is, unless it is ours.
+
+    Raises:
+        ConfigError: no such name, or one that is taken more than once.
+    """
+    said = f"{group[:-1]} {name!r}"
+    if ":" in name:
+        return said
+    entry = _entry(group, name)
+    ours = _distribution(entry).split()[0] == OURS
+    return said if ours else f"{said} of {_told(entry)}"
+
+
 def path_of(found: type) -> str:
     """Return the import path of a class, as `load` takes it."""
     return f"{found.__module__}:{found.__qualname__}"
@@ -62,15 +76,8 @@ def load(group: Group, name: str) -> Any:
         ConfigError: no such name, or something is wrong with the plug-in. The message names the
             distribution and the entry point.
     """
-    if ":" in name:
-        said = f"{group[:-1]} {name!r}"
-        found = _import(name, said)
-    else:
-        entry = _entry(group, name)
-        said = f"{group[:-1]} {name!r} of {_told(entry)}"
-        if _distribution(entry).split()[0] == OURS:
-            said = f"{group[:-1]} {name!r}"
-        found = _import(entry.value, said)
+    said = described(group, name)
+    found = _import(name if ":" in name else _entry(group, name).value, said)
     # Contracts know the classes of all groups; a name is looked up by modules that do not.
     contracts = importlib.import_module("merbench.contracts")
     broken = contracts.breach(group, name, found)

@@ -238,7 +238,8 @@ def _divide(raw: Mapping[str, Any], kind: _Kind, problems: Problems) -> dict[str
     own, common = set(config.model_fields), {*kind.head.model_fields, *kind.reserved}
     if clash := sorted(own & common):
         problems.add(
-            f"the settings of {name!r} use keys that every entry has: {', '.join(clash)}; "
+            f"the settings of {registry.described(kind.group, name)} use keys that every entry "
+            f"has: {', '.join(clash)}; "
             "expected names of their own",
             kind.naming,
         )

@@ -26,6 +26,7 @@ class Broken(NamedTuple):
         source: of its module, after `HEAD` unless it starts by itself.
         attribute: that its entry point names.
         says: words of the error.
+        listed: whether a list can tell already.
     """
 
     group: registry.Group
@@ -33,6 +34,7 @@ class Broken(NamedTuple):
     source: str
     attribute: str
     says: str
+    listed: bool = True
 
 
 CASES: dict[str, Broken] = {
@@ -152,6 +154,15 @@ CASES: dict[str, Broken] = {
         "SEVERITY = replace(WA, name='severity')",
         "SEVERITY",
         "has the name of a column that every table has; expected a name of its own",
+    ),
+    "its settings hide those of training": Broken(
+        "methods",
+        "greedy",
+        "class Mine(Method):\n    summary = 's'\n    class Config(MethodConfig):\n"
+        "        epochs: int = 3",
+        "Mine",
+        "use keys that every entry has: epochs; expected names of their own",
+        listed=False,
     ),
     "a method's name is taken": Broken(
         "methods",
