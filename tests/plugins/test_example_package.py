@@ -85,7 +85,9 @@ def test_its_metric_goes_through_report_compare_and_gate(installed, run):
     assert installed.merbench("check", folder, "--save-reference", reference).code == 0
     said = installed.merbench("check", folder, "--reference", reference, "--json")
     assert said.code == 0, said.err
-    assert {"ua", "wa", "kappa"} == {rule["metric"] for rule in json.loads(said.out)["rules"]}
+    assert {"ua", "wa", "kappa"} == {
+        rule["metric"] for rule in json.loads(said.out)["checked"]["rules"]
+    }
 
 
 def test_without_the_package_the_run_says_what_is_missing(run, merbench):
