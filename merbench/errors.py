@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from merbench.text import MOST_NAMES, shortened
+
+_COMPARED, _LONGEST = 1000, 200
+
 
 class MerbenchError(Exception):
     """Something the user can act on: shown as one message, never as a traceback."""
@@ -49,8 +53,13 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
         The nearest valid name if one is near, and all valid names.
     """
     known = sorted(options)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    # Comparing takes time that grows with both names and with their number.
+    near = difflib.get_close_matches(
+        name[:_LONGEST], (n for n in known[:_COMPARED] if len(n) <= _LONGEST), n=1, cutoff=0.5
+    )
     hint = f"did you mean {near[0]!r}? " if near else ""
-    names = ", ".join(known) if known else "none"
+    names = ", ".join(shortened(n, _LONGEST) for n in known[:MOST_NAMES]) if known else "none"
+    if len(known) > MOST_NAMES:
+        names += f" and {len(known) - MOST_NAMES} more"
     # Names come from files too, and may hold what no terminal or file takes.
     return f"{hint}valid: {names}".encode("utf-8", "backslashreplace").decode()

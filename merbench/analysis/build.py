@@ -17,15 +17,12 @@ from merbench.analysis.contrasts import (
 from merbench.analysis.curves import curve_values, curves_of
 from merbench.analysis.evidence import DRAWS, Evidence, gather_evidence
 from merbench.analysis.facts import (
+    RUN,
     Record,
-    headline,
-    protocol,
-    provenance,
     read_record,
-    reproduce,
+    run_facts,
     suite_name,
     test_to_train,
-    warnings,
 )
 from merbench.analysis.findings import Findings, Ranks, Statement
 from merbench.analysis.published import published_for
@@ -41,6 +38,7 @@ from merbench.results.audits import Audits, read_audits
 from merbench.results.conditions import CLEAN
 from merbench.results.header import TableHeader
 from merbench.results.metrics import confusion_metric
+from merbench.results.reading import reading
 from merbench.results.summary import overview, summary_tables
 from merbench.results.tables import PREDICTIONS
 from merbench.results.tally import Tally, read_tally
@@ -65,7 +63,9 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
     record = read_record(directory)
     tally = read_tally(directory / PREDICTIONS)
     header, confusion = tally.header, tally.confusion
-    metrics = metrics_of(record)
+    with reading(directory / RUN):
+        metrics, pairs = metrics_of(record), declared_pairs(record, header)
+        ratio, facts = test_to_train(record, header), run_facts(record, confusion)
     shown = [confusion_metric(name) for name in metrics]
     overviews = [overview(confusion, metric, partial) for metric in shown]
     by_metric = [summary_tables(confusion, metric, partial) for metric in shown]
@@ -77,8 +77,7 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
     overviews = [with_intervals(table, evidence) for table in overviews]
     tables = [with_intervals(table, evidence) for table in tables]
     inference = inference_of(tally, evidence, draws, ROPE)
-    pairs = declared_pairs(record, header)
-    contrasts = contrast_table(evidence, tally, overviews, pairs, test_to_train(record, header))
+    contrasts = contrast_table(evidence, tally, overviews, pairs, ratio)
     summaries = robustness(evidence, tally)
     main = contrasts[contrasts["metric"] == metrics[0]] if len(contrasts) else contrasts
     missing = tables[0] if tables[0].stem.endswith(CLEAN) else None
@@ -113,11 +112,11 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         seen=header.seen,
         audits=audits,
         published=published_for(header.corpus, header.classes),
-        headline=headline(record, confusion),
-        protocol=protocol(record, header),
-        warnings=warnings(record, confusion),
-        provenance=provenance(record),
-        reproduce=reproduce(record),
+        headline=facts.headline,
+        protocol=facts.protocol,
+        warnings=facts.warnings,
+        provenance=facts.provenance,
+        reproduce=facts.reproduce,
     )
 
 

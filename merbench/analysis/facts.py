@@ -7,11 +7,12 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from merbench.errors import ConfigError, IncompleteError
 from merbench.results.confusion import Confusion
 from merbench.results.header import TableHeader
+from merbench.text import LONGEST_NAME, shortened, visible
 
 RUN = "run.json"
 SUITE = "suite.yaml"
@@ -38,7 +39,7 @@ def read_record(directory: Path) -> Record:
         raise IncompleteError(f"{directory}: not a run (it has no {RUN})")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(record, dict):
         raise ConfigError(f"{path}: expected a JSON object, found {type(record).__name__}")
@@ -47,7 +48,29 @@ def read_record(directory: Path) -> Record:
 
 def suite_name(record: Record, directory: Path) -> str:
     """Return the suite's name, or that of the run's directory."""
-    return str(_section(record, "suite").get("name") or directory.resolve().name)
+    name = str(_section(record, "suite").get("name") or directory.resolve().name)
+    return shortened(visible(name), LONGEST_NAME)
+
+
+class RunFacts(NamedTuple):
+    """All that run.json says and a report shows."""
+
+    headline: tuple[Fact, ...]
+    protocol: tuple[Fact, ...]
+    warnings: tuple[str, ...]
+    provenance: tuple[Fact, ...]
+    reproduce: tuple[str, ...]
+
+
+def run_facts(record: Record, confusion: Confusion) -> RunFacts:
+    """Return what run.json says; see the functions of the same names."""
+    return RunFacts(
+        headline(record, confusion),
+        protocol(record, confusion.header),
+        warnings(record, confusion),
+        provenance(record),
+        reproduce(record),
+    )
 
 
 def headline(record: Record, confusion: Confusion) -> tuple[Fact, ...]:

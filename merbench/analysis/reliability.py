@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from merbench.results.header import TableHeader
+from merbench.results.reading import reading
 from merbench.results.tables import RESULTS
 from merbench.results.tally import Tally
 
@@ -39,9 +40,10 @@ def calibration_table(directory: Path, tally: Tally) -> pd.DataFrame:
         directory: of the run; its results have the likelihoods.
         tally: its counts.
     """
-    losses = pd.read_parquet(
-        directory / RESULTS, columns=["method", "seed", "condition", "n", "nll"]
-    )
+    with reading(directory / RESULTS):
+        losses = pd.read_parquet(
+            directory / RESULTS, columns=["method", "seed", "condition", "n", "nll"]
+        )
     rows = []
     for method, group, bins in _bins(tally):
         totals = bins[..., 0].sum(axis=-1)

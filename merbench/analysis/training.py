@@ -8,6 +8,7 @@ import pandas as pd
 
 from merbench.results.cells import CELLS, CELLS_SCHEMA, CURVES, CURVES_SCHEMA
 from merbench.results.header import TableHeader
+from merbench.results.reading import reading
 from merbench.results.tally import Tally
 
 KEY = ["method", "fold", "seed"]
@@ -59,7 +60,8 @@ def costs(directory: Path, tally: Tally) -> pd.DataFrame:
 def _table(path: Path) -> pd.DataFrame:
     """Read a table; empty where the run has none."""
     if path.is_file():
-        return pd.read_parquet(path)
+        with reading(path):
+            return pd.read_parquet(path)
     schema = {CELLS: CELLS_SCHEMA, CURVES: CURVES_SCHEMA}[path.name]
     empty: pd.DataFrame = schema.empty_table().to_pandas()
     return empty

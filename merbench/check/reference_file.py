@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,11 +21,12 @@ from merbench.results.header import TableHeader
 from merbench.results.tally import Units
 from merbench.store.identity import Identity
 from merbench.suite.problems import problems_of
+from merbench.text import UNFIT, first_unfit, shortened
 
 FORMAT = "merbench reference 1"
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # Far beyond any reference; a file that unpacks to more is none.
-LARGEST = 2**30
+LARGEST = 2**28
 
 
 class _Condition(Config):
@@ -171,14 +173,14 @@ def _json(value: object) -> str:
 
 def _read(path: Path) -> _File:
     try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            with gzip.open(path) as packed:
-                content = packed.read(LARGEST + 1)
+        with path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ConfigError(f"{path}: unpacks to more than {LARGEST >> 20} MB; not a reference")
         values = json.loads(content)
-    except (OSError, EOFError, ValueError, RecursionError) as error:
+    except (OSError, EOFError, ValueError, RecursionError, MemoryError, zlib.error) as error:
         raise ConfigError(f"{path}: cannot be read as a reference ({error})") from error
     if not isinstance(values, dict) or "format" not in values:
         raise ConfigError(f"{path}: not a reference; expected what --save-reference writes")
@@ -210,6 +212,10 @@ def _build(file: _File, path: Path) -> Reference:
         shown_as=file.shown_as,
         seeds_of={m: tuple(own) for m, own in file.methods.items() if tuple(own) != seeds},
     )
+    header.check(path)
+    wrong = first_unfit((file.suite, *clusters))
+    if wrong is not None:
+        raise ConfigError(f"{path}: {shortened(wrong, 100)!r} {UNFIT}")
     units = Units(
         file.unit,
         clusters,

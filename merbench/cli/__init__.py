@@ -14,6 +14,7 @@ import click
 
 from merbench import __version__
 from merbench.errors import MerbenchError
+from merbench.text import message
 
 INTERRUPTED = 130
 _COMMANDS = {
@@ -95,7 +96,7 @@ def call(arguments: list[str] | None = None) -> int:
     try:
         outcome: Any = cli.main(arguments, prog_name="merbench", standalone_mode=False)
     except MerbenchError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {message(str(error))}", err=True)
         return error.exit_code
     except click.exceptions.Exit as leave:
         return leave.exit_code

@@ -18,6 +18,7 @@ from merbench.corpus.layouts.write import LAYOUTS, write_corpus
 from merbench.corpus.load import configure, configured, load_corpus, read
 from merbench.corpus.readers.base import PathConfig
 from merbench.corpus.readers.synthetic import SHAPES
+from merbench.text import visible
 
 
 @click.group()
@@ -69,9 +70,9 @@ def check_command(spec: str, *, settings: tuple[str, ...], deep: bool, as_json: 
         click.echo(json.dumps({**report.to_json(), **audited}, indent=2))
         return 2 if report.problems else int(failed)
     for problem in report.problems:
-        click.echo(problem.text)
+        click.echo(visible(problem.text))
     for text in report.tidied:
-        click.echo(f"note: {text}")
+        click.echo(f"note: {visible(text)}")
     if not report.problems:
         click.echo(f"no problem found in {report.utterances} utterances of {report.corpus}")
         for checked in found:

@@ -25,6 +25,9 @@ from merbench.execution.device import choose_device
 @click.option("--pattern", metavar="A+B", help="Use only these modalities [all there are].")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV or Parquet [CSV to stdout].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i].")
+@click.option(
+    "--import", "trusted", multiple=True, metavar="MODULE:CLASS", help="Code that RUN may import."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print scores as JSON; needs --out.")
 def predict(
     *,
@@ -37,6 +40,7 @@ def predict(
     pattern: str | None,
     out: Path | None,
     device: str,
+    trusted: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Apply a trained method of RUN to another corpus.
@@ -52,7 +56,7 @@ def predict(
     if out is not None:
         check_target(out)
     chosen = choose_device(device)
-    trained = TrainedRun.open(run)
+    trained = TrainedRun.open(run, trusted)
     choice = Choice(method, fold, seed)
     cells = load_cells(trained, choice, chosen)
     read = load_corpus(corpus, **read_settings(settings))

@@ -12,6 +12,7 @@ from merbench.cli.options import confirm_discard
 from merbench.errors import ConfigError, did_you_mean
 from merbench.store.directory import remove
 from merbench.store.runs import RunFacts, find_runs
+from merbench.text import visible
 
 _HEADINGS = ("run", "suite", "cells", "status", "size", "age")
 
@@ -72,7 +73,7 @@ def _show(lines: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+        click.echo(visible("  ".join(cells).rstrip()))
 
 
 def _size(number: float) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from merbench.corpus.corpus import GROUPINGS
 from merbench.corpus.problems import ProblemError, Problems
+from merbench.corpus.text import name_array
 from merbench.errors import ConfigError, did_you_mean
 
 # IEMOCAP: Ses01F_impro01_M003 is the man of session 1, in the dialogue where the woman is tracked.
@@ -89,4 +90,4 @@ def _groups(
                 what = f"ids: {pattern.pattern!r} finds no {grouping} in {utterance!r}"
                 problems.add(ProblemError("ids pattern", what))
             names.append(name)
-    return {grouping: np.array(names) for grouping, names in columns.items()}
+    return {grouping: name_array(grouping, names) for grouping, names in columns.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from merbench.corpus.labels import Column, read_labels
 from merbench.corpus.problems import ProblemError, Problems
 from merbench.corpus.readers.base import PathConfig
 from merbench.corpus.side import SideFile
+from merbench.corpus.text import name_array
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 Role = Literal["utterance", "label", "speaker", "session", "dialogue", "split"]
@@ -126,7 +128,7 @@ def read_index(path: Path, config: IndexConfig, side: SideFile, problems: Proble
     for problem in utterance.duplicates():
         problems.add(problem)
     labels = read_labels(found["label"], config.classes, problems)
-    known = {g: np.array(found[g].cells) for g in GROUPINGS if g in found}
+    known = {g: name_array(found[g].title, found[g].cells) for g in GROUPINGS if g in found}
     return Index(
         tuple(utterance.cells),
         labels.numbers,
@@ -155,8 +157,9 @@ def _groups(
 def _read_csv(path: Path, problems: Problems) -> _Csv:
     rows: list[list[str]] = []
     lines: list[int] = []
-    if path.is_dir():
-        raise ProblemError("unreadable", f"{path}: is a folder, expected a csv")
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is no file that holds data"
+        raise ProblemError("unreadable", f"{path}: {what}, expected a csv")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             _check_separator(path, stream.readline())
@@ -174,8 +177,8 @@ def _read_csv(path: Path, problems: Problems) -> _Csv:
             ProblemError(
                 "duplicate column", f"{path}, line 1: column {name!r} occurs more than once"
             )
-            for k, name in enumerate(header)
-            if name in header[:k]
+            for name, times in Counter(header).items()
+            if times > 1
         ]
     )
     if not rows:

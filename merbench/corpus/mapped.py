@@ -5,13 +5,14 @@ from __future__ import annotations
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merbench.corpus.corpus import Kind, Modality
-from merbench.corpus.problems import ProblemError
+from merbench.corpus.npy import load_npy
+from merbench.corpus.problems import ProblemError, located
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ def _open_again(
 
 def _load(path: Path, dtype: str, ndim: int, *, mapped: bool = True) -> NDArray[Any]:
     try:
-        found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise ProblemError("unreadable", f"{path}: not a readable npy file ({error})") from error
+        found = load_npy(path, "r" if mapped else None)
+    except ProblemError as problem:
+        raise located(path, problem) from problem
     if found.dtype != np.dtype(dtype) or found.ndim != ndim or not found.flags.c_contiguous:
         raise ProblemError(
             "shape",
             f"{path}: expected {np.dtype(dtype)} in {ndim} dimensions, found {found.dtype} of "
             f"shape {found.shape}",
         )
-    return cast(NDArray[Any], found)
+    return found

@@ -90,8 +90,10 @@ def read_side(path: Path) -> SideFile:
     Raises:
         CorpusError: naming the field.
     """
-    if not path.is_file():
+    if not path.exists():
         return SideFile()
+    if not path.is_file():
+        raise ProblemError("unreadable", f"{path}: is no file that holds data, expected JSON")
     content = read_json(path)
     if not isinstance(content, dict):
         raise ProblemError("unreadable", f"{path}: expected one JSON object {{...}}")

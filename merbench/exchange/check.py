@@ -16,6 +16,8 @@ from merbench.exchange.reader import BLANK, CodedRows, RowReader, coded
 from merbench.exchange.rows import PredictionsFile
 from merbench.results.tables import CellPredictions
 
+MOST_SEEDS = 1000  # rows are held in memory, so that a file without end must end here
+
 _MOST_SLOTS = 1 << 30
 
 
@@ -94,6 +96,11 @@ def _read(
     for block in file.blocks():
         if "method" in block.columns:
             methods.update(coded(block, "method").texts)
+        if block.first > MOST_SEEDS * frame.starts[-1]:
+            raise ConfigError(
+                f"{file.path}: more than {block.first} rows; the suite has {frame.starts[-1]} "
+                "predictions for each seed\nnothing was imported"
+            )
         parts.append(reader.read(block))
         if "protocol" in block.columns:
             said = coded(block, "protocol")

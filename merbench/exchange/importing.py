@@ -42,6 +42,7 @@ from merbench.store.imports import (
 )
 from merbench.store.rebuild import rebuild_tables
 from merbench.store.store import Store
+from merbench.text import UNFIT, first_unfit, shortened
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def import_predictions(
 def _check_label(label: str, taken: Sequence[str], whose: str) -> None:
     if not label.strip():
         raise ConfigError("--as: found an empty label; expected a name for the method")
+    if first_unfit([label]) is not None:
+        raise ConfigError(f"--as {shortened(label, 100)!r}: {UNFIT}")
     if label in taken:
         raise ConfigError(
             f"--as {label}: is a method of {whose}; expected another name than "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from merbench.errors import ConfigError, did_you_mean
 
 SHOWN = 3
+_LONGEST = 200
 _FEW = 30
 
 
@@ -103,5 +104,6 @@ def nearest(name: str, options: Collection[str], what: str) -> str:
     """
     if len(options) <= _FEW:
         return did_you_mean(name, options)
-    near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    # Comparing takes the time and memory of the longer one.
+    near = difflib.get_close_matches(name[:_LONGEST], options, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"it is none of the {len(options)} {what}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from merbench.errors import ConfigError
 
 SUFFIXES = (".csv", ".parquet")
+LONGEST = 4000  # bytes of a text; names of utterances and classes are shorter
 _BLOCK_BYTES = 16 << 20
 _BLOCK_ROWS = 1 << 18
 _LINE_ENDS = ("\n", "\r")
@@ -43,6 +45,12 @@ class Block:
         """Return a column as text, nothing as ''."""
         column = self.columns[name]
         if pa.types.is_dictionary(column.type):
+            texts = column.dictionary
+            if pa.types.is_large_string(texts.type) or pa.types.is_string(texts.type):
+                # Each row that names a text gets a copy of it.
+                longest = pc.max(pc.binary_length(texts)).as_py() or 0
+                if longest > LONGEST:
+                    raise ConfigError(f"column {name!r}: a text of {longest} bytes")
             column = column.dictionary_decode()
         return pc.fill_null(pc.cast(column, pa.string()), "")
 
@@ -101,7 +109,7 @@ class PredictionsFile:
             )
         try:
             columns = _csv_header(path) if _is_csv(path) else _parquet_header(path)
-        except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
+        except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
             kind = "UTF-8 csv" if _is_csv(path) else "Parquet file"
             raise ConfigError(f"{path}: not a readable {kind} ({error})") from error
         for name in columns:
@@ -133,11 +141,11 @@ class PredictionsFile:
         """
         try:
             yield from self._csv() if _is_csv(self.path) else self._parquet()
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise ConfigError(f"{self.path}: cannot be read to its end ({error})") from error
 
     def _parquet(self) -> Iterator[Block]:
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, read_dictionary=list(self.columns)) as file:
             first = 0
             for batch in file.iter_batches(_BLOCK_ROWS):
                 if len(batch):
@@ -197,5 +205,11 @@ def _parquet_header(path: Path) -> list[str]:
 
 
 def _csv_header(path: Path) -> list[str]:
+    # Arrow decodes a line only to complain of it, and then fails in a way that cannot be caught.
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as raw:
+        while block := raw.read(_BLOCK_BYTES):
+            decoder.decode(block)
+    decoder.decode(b"", final=True)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return next(csv.reader(stream, strict=True), [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,26 @@ class TrainedRun:
     description: Mapping[str, Any]
 
     @classmethod
-    def open(cls, root: Path) -> TrainedRun:
+    def open(cls, root: Path, trusted: Collection[str] = ()) -> TrainedRun:
         """Read a run's description.
+
+        Args:
+            root: the run directory.
+            trusted: import paths that the caller names: a run's record alone has nothing imported.
 
         Raises:
             IncompleteError: there is no run.
-            ConfigError: its suite is not understood by this version.
+            ConfigError: its suite is not understood by this version, or needs what is not trusted.
         """
         description = read_run(root)
         if description is None:
             raise IncompleteError(f"{root}: not a run (it has no sound {RUN})")
+        unnamed = sorted({*_import_paths(description["suite"])} - {*trusted})
+        if unnamed:
+            raise ConfigError(
+                f"{root / RUN}: its suite names code by import path ({', '.join(unnamed)}), which "
+                f"a file cannot have imported; --import {unnamed[0]} says that it may be"
+            )
         source = Source.parse(json.dumps(description["suite"]), str(root / RUN))
         return cls(root, validate(source), description)
 
@@ -64,6 +74,18 @@ class TrainedRun:
     def raw_widths(self) -> dict[str, int]:
         """Modality -> feature columns before normalisation."""
         return {m["name"]: m["width"] for m in self.description["corpus"]["modalities"]}
+
+
+def _import_paths(suite: Any) -> Iterator[str]:
+    """Yield the import paths in a suite: names of methods, noises and readers with a colon."""
+    if isinstance(suite, list):
+        for item in suite:
+            yield from _import_paths(item)
+    elif isinstance(suite, dict):
+        for key, value in suite.items():
+            if key in ("name", "type", "reader") and isinstance(value, str) and ":" in value:
+                yield value
+            yield from _import_paths(value)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from merbench.errors import ConfigError, IncompleteError
 from merbench.results.header import CellKey, TableHeader
+from merbench.results.reading import reading
 
 CLUSTERS = ("speaker", "dialogue")
 NO_CLUSTER = ""
@@ -47,11 +48,16 @@ def open_predictions(path: Path) -> Iterator[pq.ParquetFile]:
 
     Raises:
         IncompleteError: there is no such file.
+        ConfigError: it is damaged; what is read from it in the block counts.
     """
     if not path.is_file():
         raise IncompleteError(f"{path}: no such table; the run has no finished cell yet")
-    with pq.ParquetFile(path) as file:
-        yield file
+    texts = {"method", "fold", "label", "prediction", *CLUSTERS}
+    with reading(path):
+        # Without `read_dictionary`, one long text that every row names would be copied for each.
+        there = [name for name in pq.read_schema(path).names if name in texts]
+        with pq.ParquetFile(path, read_dictionary=there) as file:
+            yield file
 
 
 def rows_of_cells(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from merbench.errors import ConfigError
 from merbench.results.conditions import ConditionKey
+from merbench.results.reading import reading
+from merbench.text import UNFIT, first_unfit, shortened
 
 METADATA_KEY = b"merbench"
 FORMAT = 1
+MOST_COUNTS = 50_000_000  # ten times a study of 10 methods, 5 seeds and 1000 conditions
 
 
 class CellKey(NamedTuple):
@@ -139,11 +144,15 @@ class TableHeader:
         metadata = schema.metadata or {}
         if METADATA_KEY not in metadata:
             raise ConfigError(f"{path}: not a table that merbench wrote (it has no header)")
-        content = json.loads(metadata[METADATA_KEY])
+        with reading(path):
+            return cls._from_json(json.loads(metadata[METADATA_KEY]), path)
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any], path: Path) -> TableHeader:
         if content["format"] != FORMAT:
             raise ConfigError(f"{path}: written in a newer format; expected format {FORMAT}")
         conditions = tuple(ConditionKey.from_plain(c) for c in content["conditions"])
-        return cls(
+        found = cls(
             corpus=content["corpus"],
             modalities=tuple(content["modalities"]),
             classes=tuple(content["classes"]),
@@ -157,3 +166,24 @@ class TableHeader:
             imported=tuple(content.get("imported", ())),
             seeds_of={label: tuple(own) for label, own in content.get("seeds_of", {}).items()},
         )
+        found.check(path)
+        return found
+
+    def check(self, path: Path) -> None:
+        """Refuse a header that nobody's run has: another may have written the file.
+
+        Raises:
+            ConfigError: a name that cannot be one, or axes that no memory holds.
+        """
+        lists = (self.modalities, self.classes, self.methods, self.folds, [self.corpus])
+        texts = [*chain(*lists), *self.shown_as.values(), *chain(*(c[:3] for c in self.conditions))]
+        others: list[object] = [text for text in texts if not isinstance(text, str)]
+        others += [seed for seed in self.seeds if type(seed) is not int]
+        if others:
+            raise ConfigError(f"{path}: damaged: {shortened(repr(others[0]), 100)} is no name")
+        wrong = first_unfit(texts)
+        if wrong is not None:
+            raise ConfigError(f"{path}: {shortened(repr(wrong), 100)} {UNFIT}")
+        size = math.prod(map(len, (self.methods, self.seeds, self.conditions)))
+        if size * len(self.classes) ** 2 > MOST_COUNTS:
+            raise ConfigError(f"{path}: damaged: its axes come to more than {MOST_COUNTS} counts")

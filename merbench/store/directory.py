@@ -29,7 +29,7 @@ def read_run(root: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((root / RUN).read_text("utf-8"))
         ours = isinstance(found["suite"]["name"], str) and bool(found["corpus"]["fingerprint"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return found if ours else None
 

@@ -90,9 +90,10 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
         sound = record.pop("checksum") == _own_checksum(record) and all(
-            _checksum(folder / name) == sha for name, sha in record["files"].items()
+            Path(name).name == name and _checksum(folder / name) == sha
+            for name, sha in record["files"].items()
         )
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
     return record if sound else None
 
@@ -102,5 +103,7 @@ def _own_checksum(record: Mapping[str, Any]) -> str:
 
 
 def _checksum(path: Path) -> str:
+    if not path.is_file():  # a pipe or a device has no end
+        raise FileNotFoundError(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from merbench.config import Config
 from merbench.errors import ConfigError
@@ -15,8 +15,22 @@ from merbench.results.header import CellKey
 from merbench.store.folders import write_text
 from merbench.store.identity import Identity
 from merbench.store.store import Store
+from merbench.text import UNFIT, first_unfit
 
 FORMAT = 1
+
+
+def _one_folder(name: str) -> str:
+    # What an import replaces is removed, so that a path to elsewhere must not get this far.
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ValueError(f"{name!r} is not the name of a folder")
+    return name
+
+
+def _name(text: str) -> str:
+    if first_unfit([text]) is not None:
+        raise ValueError(UNFIT)
+    return text
 
 
 class ImportedCell(Config):
@@ -24,7 +38,7 @@ class ImportedCell(Config):
 
     fold: str
     seed: int
-    folder: str
+    folder: Annotated[str, AfterValidator(_one_folder)]
     key: str
 
 
@@ -45,7 +59,7 @@ class Import(Config):
     """
 
     format: int
-    label: str
+    label: Annotated[str, AfterValidator(_name)]
     source: str
     sha256: str
     rows: int

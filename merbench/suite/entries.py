@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from merbench import registry
 from merbench.config import Config
@@ -17,12 +17,20 @@ from merbench.corruption.grid import On
 from merbench.corruption.schedule import STEPS
 from merbench.errors import ConfigError, MerbenchError
 from merbench.suite.problems import Problems, shown, unknown_key
+from merbench.text import UNFIT, first_unfit, shortened
 from merbench.training.config import TrainingOverrides
 
 STAGES = ("stage1", "stage2")
 AXES = ("severities", "levels", "snrs")
 
-Name = Annotated[str, Field(min_length=1)]
+
+def _fit(name: str) -> str:
+    if first_unfit([name]) is not None:
+        raise ValueError(f"{shortened(name, 100)!r} {UNFIT}")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1), AfterValidator(_fit)]
 Severity = Annotated[float, Field(ge=0, le=1)]
 MissingRate = Annotated[float, Field(ge=0, lt=1)]
 Level = Annotated[int, Field(ge=0, le=STEPS)]

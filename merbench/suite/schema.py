@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus
@@ -24,6 +24,9 @@ from merbench.training.config import TrainingConfig
 
 Pattern = tuple[str, ...]
 _SETS = ("all", "partial")
+# What a table's column of whole numbers holds; a draw is a column of 16 bits.
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+MOST_DRAWS = 2**15 - 1
 
 
 class Contrast(NamedTuple):
@@ -45,7 +48,7 @@ class GridConfig(Config):
 
     patterns: Literal["all", "partial"] | tuple[str, ...] = "all"
     noise: tuple[NoiseEntry, ...] = Field((), strict=False)
-    draws: PositiveInt = 1
+    draws: Annotated[int, Field(gt=0, le=MOST_DRAWS)] = 1
     donors: Literal["corpus", "held_out"] = "corpus"
 
     @field_validator("patterns", mode="before")
@@ -109,12 +112,12 @@ class Suite(Config):
 
     name: str = Field(description="a name for the suite")
     version: PositiveInt = 1
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     corpus: CorpusEntry = Field(
         description="a reader with its settings, such as {reader: synthetic}"
     )
     folds: FoldsConfig = FoldsConfig()
-    seeds: tuple[NonNegativeInt, ...] = Field((0,), strict=False, min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), strict=False, min_length=1)
     train_missing_rate: MissingRate = 0.0
     methods: tuple[MethodEntry, ...] = Field(
         strict=False, min_length=1, description="a list of methods"

@@ -21,6 +21,7 @@ from merbench.suite.problems import Location, Problem
 
 # Far beyond any suite; an alias that holds itself, or doubles itself often, ends here.
 _MOST_VALUES = 100_000
+LARGEST = 1 << 17  # bytes; the loader reads some 20 000 a second
 _DEEPEST = 30
 
 Unfold = Callable[[Location, Any], Any]
@@ -118,7 +119,7 @@ class Source:
             raise ConfigError(f"--set {setting!r}: expected key.path=value, such as seeds=[0,1]")
         flag = f"--set {path}"
         value = _Plain(flag, {}).convert(_load(text, flag), (), 1)
-        location = tuple(int(key) if key.isdecimal() else key for key in path.split("."))
+        location = tuple(_place(key) for key in path.split("."))
         return self.put(location, value, flag, unfold)
 
     def error(self, problems: list[Problem]) -> ConfigError:
@@ -142,10 +143,19 @@ def read(path: Path) -> Source:
         ConfigError: unreadable, or see `Source.parse`.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ConfigError(f"{path}: more than {LARGEST >> 10} KB; not a suite")
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     return Source.parse(text, str(path))
+
+
+def _place(key: str) -> str | int:
+    """Return a part of a path: a position in a list where it is one."""
+    return int(key) if key.isascii() and key.isdecimal() and len(key) < 10 else key
 
 
 def _holds(container: object, key: str | int, here: Location, flag: str) -> bool:

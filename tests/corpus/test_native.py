@@ -147,7 +147,7 @@ def test_a_manifest_with_text_that_cannot_be_written_is_refused(folder, merbench
     for command in ("check", "describe"):
         said = merbench("data", command, folder)
         assert said.code == 2
-        assert "manifest.json, field 'classes': cannot be written as UTF-8" in said.out + said.err
+        assert "manifest.json, field 'classes': cannot be a name in a table" in said.out + said.err
 
 
 @pytest.mark.parametrize(

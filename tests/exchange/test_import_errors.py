@@ -245,7 +245,7 @@ def test_a_csv_that_is_no_text_further_down_is_refused(merbench, table):
         stream.write(b"\xff\xfe,0,1,0,sad,0,0,0,1\n")
     said = merbench("grid", "import", "mine.csv", "--suite", merbench.suite(), "--as", "x")
     assert said.code == 2
-    assert "mine.csv: cannot be read to its end" in said.err
+    assert "mine.csv: not a readable UTF-8 csv" in said.err
 
 
 def test_lines_that_are_no_rows_and_blank_ones_do_not_shift_the_others(merbench, table):

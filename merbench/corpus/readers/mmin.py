@@ -12,8 +12,10 @@ from pydantic import Field
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality, PredefinedFold
+from merbench.corpus.expansion import Expansion
 from merbench.corpus.ids import groups_from_ids
-from merbench.corpus.problems import ProblemError, Problems, SettledError
+from merbench.corpus.npy import load_npy
+from merbench.corpus.problems import ProblemError, Problems, SettledError, located
 from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
 from merbench.corpus.sequences import frames_of, ragged
 from merbench.corpus.side import SIDE, read_side
@@ -28,6 +30,7 @@ FILES = {
 }
 STATISTICS = "A/comparE_mean_std.h5"
 TARGET = "target"
+MOST_CLASSES = 10_000  # a class number has a name made for it, and for each below it
 PARTS = {"train": "trn", "valid": "val", "test": "tst"}
 
 
@@ -186,9 +189,9 @@ def _load(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise CorpusError(f"{path}: no such file; every fold has trn, val and tst labels and ids")
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
-        raise CorpusError(f"{path}: not an npy file of numbers or names ({error})") from error
+        return load_npy(path)
+    except ProblemError as problem:
+        raise located(f"{path}: not an npy file of numbers or names", problem) from problem
 
 
 def _class_numbers(path: Path, labels: NDArray[Any]) -> _Labels:
@@ -210,7 +213,10 @@ def _class_numbers(path: Path, labels: NDArray[Any]) -> _Labels:
             raise CorpusError(
                 f"{path}: row {row} is {number}, not a class number; bin continuous labels first"
             )
-    return _Labels(numbers.astype(int).tolist(), int(numbers.max(initial=-1)) + 1)
+    highest = int(numbers.max(initial=-1))
+    if highest >= MOST_CLASSES:
+        raise CorpusError(f"{path}: class number {highest}; expected less than {MOST_CLASSES}")
+    return _Labels(numbers.astype(int).tolist(), highest + 1)
 
 
 def _agreed_labels(
@@ -254,13 +260,14 @@ def _read_modality(
     sequences: list[NDArray[Any] | None] = []
     with problems.part(path) as inner:
         try:
+            expansion = Expansion(path)
             with h5py.File(path, "r") as file:
                 for utterance in utterances:
                     sequences.append(None)
                     with inner.part():
-                        sequences[-1] = _sequence(file, utterance)
+                        sequences[-1] = _sequence(file, utterance, expansion)
                 more = len(set(file) - set(utterances))
-        except OSError as error:
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError) as error:
             raise ProblemError("unreadable", f"not a readable HDF5 file ({error})") from error
         if more:
             problems.note(f"{path}: {more} datasets that no fold names were left out")
@@ -269,11 +276,23 @@ def _read_modality(
     raise SettledError
 
 
-def _sequence(file: h5py.File, utterance: str) -> NDArray[Any]:
+def _sequence(file: h5py.File, utterance: str, expansion: Expansion) -> NDArray[Any]:
+    """Return what the file itself holds for an utterance: no link in it is followed."""
+    parts = utterance.split("/")
+    for depth in range(1, len(parts) + 1):
+        link = file.get("/".join(parts[:depth]) or "/", getlink=True, default=None)
+        if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
+            raise ProblemError("link", f"{utterance!r} is a link, which is never followed")
     if utterance not in file:
         what = f"no dataset {utterance!r}, which the folds name ({len(file)} datasets)"
         raise ProblemError("missing entry", what)
     dataset = file[utterance]
     if not isinstance(dataset, h5py.Dataset):
-        raise ProblemError("shape", f"{utterance!r} is a group, expected a dataset of shape (T, D)")
+        kind = "a group" if isinstance(dataset, h5py.Group) else "a type"
+        raise ProblemError("shape", f"{utterance!r} is {kind}, expected a dataset of shape (T, D)")
+    if dataset.external or dataset.is_virtual:
+        raise ProblemError("link", f"{utterance!r} lies in another file, which is never opened")
+    if dataset.shape is None or dataset.dtype.kind not in "fiu":
+        raise ProblemError("shape", f"{utterance!r} has type {dataset.dtype}, expected numbers")
+    expansion.add(dataset.nbytes)
     return frames_of(utterance, np.asarray(dataset[()]))

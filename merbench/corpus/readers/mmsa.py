@@ -28,6 +28,7 @@ from merbench.corpus.readers.mmsa_split import (
     texts,
 )
 from merbench.corpus.side import read_side
+from merbench.corpus.text import name_array
 from merbench.errors import ConfigError, CorpusError, did_you_mean
 
 PICKLE = "corpus.pkl"
@@ -284,7 +285,7 @@ def _groups(
 ) -> dict[str, NDArray[np.str_]]:
     groups: dict[str, NDArray[np.str_]] = {}
     if utterances and all(CLIP in name for name in utterances):
-        groups["dialogue"] = np.array([name.partition(CLIP)[0] for name in utterances])
+        groups["dialogue"] = name_array("dialogue", [u.partition(CLIP)[0] for u in utterances])
     groups |= groups_from_ids(utterances, ids, problems)
     for grouping in GROUPINGS:
         if all(grouping in split.fields for split in splits):
@@ -296,7 +297,7 @@ def _groups(
             if len(cells) != len(utterances):
                 what = f"field {grouping!r} has {len(cells)} entries for {len(utterances)} ids"
                 raise ProblemError("count", what)
-            groups[grouping] = np.array(cells)
+            groups[grouping] = name_array(grouping, cells)
     return groups
 
 

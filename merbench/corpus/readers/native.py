@@ -16,10 +16,11 @@ from pydantic import NonNegativeInt, PositiveInt, ValidationError
 
 from merbench.config import Config
 from merbench.corpus.corpus import GROUPINGS, Corpus, Kind, Modality, PredefinedFold
+from merbench.corpus.expansion import Expansion
 from merbench.corpus.mapped import MappedModality
 from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import PathConfig, Reader, corpus_folder
-from merbench.corpus.text import read_json
+from merbench.corpus.text import name_array, read_json
 from merbench.errors import did_you_mean
 
 MANIFEST, INDEX = "manifest.json", "index.parquet"
@@ -244,20 +245,25 @@ def _open(
 def _index(
     path: Path, manifest: Manifest, modalities: tuple[Modality, ...], problems: Problems
 ) -> Corpus:
+    expansion = Expansion(path)
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        with pq.ParquetFile(path) as file:
+            rows = file.metadata.num_rows
+            for group in range(file.num_row_groups):
+                expansion.add(file.metadata.row_group(group).total_byte_size)
+            if rows != manifest.utterances:
+                what = f"{rows} rows, the manifest says {manifest.utterances} utterances"
+                raise ProblemError("count", what)
+            table = file.read()
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise ProblemError("unreadable", f"not a readable Parquet file ({error})") from error
-    if len(table) != manifest.utterances:
-        what = f"{len(table)} rows, the manifest says {manifest.utterances} utterances"
-        raise ProblemError("count", what)
     wanted = ["utterance", "label", *(FOLD + name for name in manifest.folds)]
     for name in wanted:
         if name not in table.column_names:
             what = f"no column {name!r}; {did_you_mean(name, table.column_names)}"
             raise ProblemError("missing column", what)
     columns = {name: _cells(table, name) for name in wanted}
-    groups = {g: np.array(_cells(table, g)) for g in GROUPINGS if g in table.column_names}
+    groups = {g: name_array(g, _cells(table, g)) for g in GROUPINGS if g in table.column_names}
     position = {name: k for k, name in enumerate(manifest.classes)}
     for row, label in enumerate(columns["label"]):
         if label not in position:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality
 from merbench.corpus.index import Index, IndexConfig, read_index
+from merbench.corpus.npy import load_npy
 from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import Reader, corpus_folder
 from merbench.corpus.sequences import frames_of, ragged
@@ -150,7 +150,7 @@ def _tell_of_strangers(
     alone = [u for u in index.utterances if u and not any(u in own for own in files.values())]
     for number, utterance in enumerate(alone):
         # Comparing thousands of names with thousands would take minutes.
-        near = difflib.get_close_matches(utterance, unnamed, n=1) if number < _HINTS else []
+        near = difflib.get_close_matches(utterance[:200], unnamed, n=1) if number < _HINTS else []
         hint = f"; did you mean {near[0]!r}?" if near else ""
         what = f"utterance {utterance!r} has no {utterance}.npy in {', '.join(files)}{hint}"
         problems.add(ProblemError("missing file", f"{folder}: {what}"))
@@ -172,19 +172,7 @@ def _read_modality(
             sequences.append(None)
             if utterance in files:
                 with inner.part(files[utterance].name):
-                    sequences[-1] = frames_of(utterance, _load(files[utterance]))
+                    sequences[-1] = frames_of(utterance, load_npy(files[utterance]))
         inner.settle()
         return ragged(name, sequences, index.utterances, kind, inner)
     raise SettledError
-
-
-def _load(path: Path) -> NDArray[Any]:
-    if path.is_dir():
-        raise ProblemError("unreadable", "is a folder, expected an npy file")
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, EOFError, ValueError) as error:
-        if "allow_pickle" in str(error) and "Object arrays" in str(error):
-            what = "holds Python objects, which are never loaded; save numbers of shape (T, D)"
-            raise ProblemError("object array", what) from error
-        raise ProblemError("unreadable", f"not a readable npy file ({error})") from error

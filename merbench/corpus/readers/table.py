@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from merbench.config import Config
 from merbench.corpus.corpus import Corpus, Kind, Modality
+from merbench.corpus.expansion import Expansion
 from merbench.corpus.index import Index, IndexConfig, read_index
+from merbench.corpus.npy import BROKEN, check_header
 from merbench.corpus.problems import ProblemError, Problems, SettledError
 from merbench.corpus.readers.base import Reader, corpus_folder
 from merbench.corpus.side import SIDE, read_side
@@ -21,7 +23,7 @@ from merbench.errors import ConfigError, did_you_mean
 AnyArray = NDArray[Any]
 Integers = NDArray[np.int64]
 FEATURES, INDEX = "features.npz", "index.csv"
-OFFSETS, LENGTHS = "_offsets", "_lengths"
+OFFSETS, LENGTHS, NPY = "_offsets", "_lengths", ".npy"
 
 
 class TableConfig(IndexConfig):
@@ -95,13 +97,15 @@ def _read_modalities(
     path: Path, index: Index | None, kinds: dict[str, Kind], problems: Problems
 ) -> tuple[Modality, ...]:
     arrays: dict[str, AnyArray] = {}
+    listed: list[str] = []
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            listed = list(archive.files)
+        with zipfile.ZipFile(path) as archive:
+            with problems.part(path):
+                listed = _members(Expansion(path), archive)
             for name in listed:
                 with problems.part():
                     arrays[name] = _array(path, archive, name)
-    except (zipfile.BadZipFile, OSError, EOFError, AttributeError, TypeError, ValueError) as error:
+    except BROKEN as error:
         raise ProblemError("unreadable", f"{path}: not a readable npz archive ({error})") from error
     names = [a for a in listed if not a.endswith((OFFSETS, LENGTHS))]
     for companion in (a for a in listed if a not in names):
@@ -126,15 +130,35 @@ def _read_modalities(
     return tuple(modalities)
 
 
-def _array(path: Path, archive: Mapping[str, AnyArray], name: str) -> AnyArray:
+def _members(expansion: Expansion, archive: zipfile.ZipFile) -> list[str]:
+    """Return the names of the arrays, once it is known that they fit in memory."""
+    names: list[str] = []
+    for member in archive.infolist():
+        expansion.add(member.file_size)
+        name = member.filename.removesuffix(NPY)
+        if name == member.filename or "/" in name or name in names:
+            what = f"member {member.filename!r}; expected each array once, as NAME{NPY}"
+            raise ProblemError("unknown array", what)
+        names.append(name)
+    return names
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str) -> AnyArray:
+    member = archive.getinfo(name + NPY)
     try:
-        return archive[name]
-    except ValueError as error:
+        with archive.open(member) as stream:
+            check_header(stream, member.file_size)
+        with archive.open(member) as stream:
+            return np.asarray(npy_format.read_array(stream, allow_pickle=False))
+    except ProblemError as problem:
         raise ProblemError(
-            "object array",
-            f"{path}: array {name!r} holds Python objects, which are never loaded; save numbers, "
-            f"and ragged sequences as one (sum of lengths, width) array with {name}{OFFSETS}",
-        ) from error
+            problem.kind,
+            f"{path}: array {name!r} {problem}; save numbers, and ragged sequences as one "
+            f"(sum of lengths, width) array with {name}{OFFSETS}",
+        ) from problem
+    except BROKEN as error:
+        what = f"{path}: array {name!r} is damaged ({error})"
+        raise ProblemError("unreadable", what) from error
 
 
 def _modality(
