@@ -13,18 +13,23 @@ from merbench.corpus.readers.base import Reader
 from merbench.corruption.noises.base import Noise
 from merbench.errors import ConfigError
 from merbench.methods.base import Method
+from merbench.results.metrics import METRICS, UA, ConfusionMetric, confusion_metric
 
 BASES: dict[registry.Group, type] = {"methods": Method, "noises": Noise, "readers": Reader}
+GROUPS: tuple[registry.Group, ...] = (*BASES, "metrics")
 REGISTERED = [(group, name) for group in BASES for name in registry.names(group)]
 
 
-class Mine:
+class Mine(Method):
     """What an import path points to."""
+
+    class Inner(Method):
+        """One within another."""
 
 
 def test_names_are_those_the_project_registers() -> None:
     project = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
-    for group in BASES:
+    for group in GROUPS:
         declared = project["project"]["entry-points"][f"merbench.{group}"]
         assert set(declared) <= set(registry.names(group))
         assert list(registry.names(group)) == sorted(registry.names(group))
@@ -39,8 +44,15 @@ def test_every_registered_plugin_keeps_its_contract(group: registry.Group, name:
     assert "\n" not in found.summary
 
 
+def test_every_metric_of_a_confusion_matrix_is_registered_under_its_name() -> None:
+    ours = {name: m for name, m in METRICS.items() if isinstance(m, ConfusionMetric)}
+    assert {name: confusion_metric(name) for name in registry.names("metrics")} == ours
+
+
 def test_an_import_path_leads_to_a_class_that_nobody_registered() -> None:
     assert registry.load("methods", f"{__name__}:Mine") is Mine
+    assert registry.load("methods", f"{__name__}:Mine.Inner") is Mine.Inner
+    assert registry.load("metrics", "merbench.results.metrics:UA") is UA
 
 
 @pytest.mark.parametrize(
@@ -49,7 +61,7 @@ def test_an_import_path_leads_to_a_class_that_nobody_registered() -> None:
         ("methods", "if_mmn", ["unknown method 'if_mmn'", "did you mean 'if_mmin'?", "nmer"]),
         ("noises", "gausian", ["unknown noise 'gausian'", "did you mean 'gaussian'?"]),
         ("readers", "tabel", ["unknown reader 'tabel'", "did you mean 'table'?"]),
-        ("methods", "zzz", ["unknown method 'zzz': valid: ", "package.module:Class"]),
+        ("methods", "zzz", ["unknown method 'zzz': valid: ", "package.module:Name"]),
         ("methods", "no_such_module:X", ["cannot import module 'no_such_module'"]),
         ("methods", f"{__name__}:Mina", ["has no 'Mina'", "did you mean 'Mine'?"]),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +144,13 @@ def metrics_of(record: Record) -> tuple[str, ...]:
     """Return the metrics that a suite wants, UA first where it is one of them."""
     suite = record.get("suite")
     found = suite.get("metrics") if isinstance(suite, Mapping) else None
-    wanted = {*found} if isinstance(found, Sequence) else {*METRICS}
-    return tuple(name for name in METRICS if name in wanted) or METRICS
+    return in_order(map(str, found)) if isinstance(found, Sequence) and found else METRICS
+
+
+def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return some metrics in the order of every report: UA, WA, F1, then others as they come."""
+    wanted = dict.fromkeys(metrics)
+    return (*(m for m in METRICS if m in wanted), *(m for m in wanted if m not in METRICS))
 
 
 def _confusions(tally: Tally) -> tuple[tuple[str, ...], NDArray[np.float64]]:

@@ -158,12 +158,13 @@ def _checked(subject: Subject, ground: Ground, checks: Sequence[Check[Bench]]) -
     with cpu_threads(1):
         for check in checks:
             started = time.perf_counter()
-            finding = _run(check, bench)
+            finding = find(check, bench)
             found.append(Checked(check, finding, time.perf_counter() - started))
     return found
 
 
-def _run(check: Check[Bench], bench: Bench) -> Finding:
+def find(check: Check[Bench], bench: Bench) -> Finding:
+    """Run one check; what a method raises in it makes it fail."""
     try:
         return check.run(bench)
     except NotApplicableError as error:

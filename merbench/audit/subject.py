@@ -36,7 +36,7 @@ class Subject:
 
     Attributes:
         label: in tables.
-        name: registered, or `package.module:Class`.
+        name: registered, or `package.module:Name`.
         settings: the method's own.
     """
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from merbench.analysis.build import METRICS
+from merbench.analysis.build import METRICS, in_order
 from merbench.analysis.curves import Curve, curves_of
 from merbench.analysis.quantities import Matrices
 from merbench.check.reference import Reference
@@ -47,7 +47,7 @@ def gate_page(checked: Checked, run: Reference, reference: Reference, strict: bo
         reference: what it was held against.
         strict: whether suspects fail.
     """
-    metrics = [m for m in METRICS if any(rule.metric == m for rule in checked.rules)]
+    metrics = in_order(rule.metric for rule in checked.rules)
     main = confusion_metric(metrics[0] if metrics else METRICS[0])
     changed = _changed(checked, main)
     shown = changed[:METHODS]

@@ -26,6 +26,7 @@ _COMMANDS = {
     "compare": "Show paired differences of two runs, or of methods of one.",
     "audit": "Check that a method keeps the protocol.",
     "list": "List methods, noises, readers, suites or metrics.",
+    "new": "Write a method, noise, reader or metric to start from.",
     "runs": "List the runs under runs/, or remove them.",
     "predict": "Apply a trained method to another corpus.",
     "grid": "Take a suite's corrupted features outside, and bring predictions in.",

@@ -66,7 +66,7 @@ def audit_command(
 ) -> int:
     """Check that a method keeps the protocol: a minute or two for one method.
 
-    METHOD is a registered name or package.module:Class.
+    METHOD is a registered name or package.module:Name.
 
     \b
     merbench audit nmer                        on a small synthetic corpus

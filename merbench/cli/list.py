@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from merbench import registry
 from merbench.errors import ConfigError, did_you_mean
 
+if TYPE_CHECKING:
+    from merbench.results.metrics import Metric
+
 
 class Item(NamedTuple):
-    """One line of a list."""
+    """One line of a list.
+
+    Attributes:
+        name: as a suite has it.
+        summary: one line, or what is wrong with it.
+        distribution: that a plug-in comes with, and its version; empty for ours.
+        broken: True where it cannot be used.
+    """
 
     name: str
     summary: str
+    distribution: str = ""
+    broken: bool = False
 
 
-def _plugins(group: registry.Group) -> list[Item]:
-    return [Item(name, _summary(group, name)) for name in registry.names(group)]
+def _plugins(group: registry.Group, summary: Callable[[Any], str]) -> list[Item]:
+    """List a group; a third party's broken plug-in must not take the others with it."""
+    items = []
+    for name in registry.names(group):
+        theirs = [d for d in registry.distributions(group, name) if d.split()[0] != registry.OURS]
+        fault = registry.fault(group, name)
+        text = summary(registry.load(group, name)) if fault is None else f"broken: {fault}"
+        items.append(Item(name, text, ", ".join(theirs), fault is not None))
+    return items
 
 
-def _summary(group: registry.Group, name: str) -> str:
-    try:
-        return str(registry.load(group, name).summary)
-    except Exception as error:  # a third party's module, which must not take the list with it
-        return f"cannot be loaded ({type(error).__name__}: {error})"
+def _classes(group: registry.Group) -> list[Item]:
+    return _plugins(group, lambda found: str(found.summary))
 
 
 def _suites() -> list[Item]:
@@ -39,16 +55,19 @@ def _suites() -> list[Item]:
 def _metrics() -> list[Item]:
     from merbench.results.metrics import METRICS  # noqa: PLC0415 - slow, and only wanted here
 
-    return [
-        Item(m.name, f"{m.label}: {m.doc}{'' if m.higher_is_better else ' (lower is better)'}")
-        for m in METRICS.values()
-    ]
+    ours = {m.name: Item(m.name, _of_metric(m)) for m in METRICS.values()}
+    plugged = {item.name: item for item in _plugins("metrics", _of_metric)}
+    return [*(ours | plugged).values()]
+
+
+def _of_metric(metric: Metric) -> str:
+    return f"{metric.label}: {metric.doc}{'' if metric.higher_is_better else ' (lower is better)'}"
 
 
 KINDS: dict[str, Callable[[], list[Item]]] = {
-    "methods": lambda: _plugins("methods"),
-    "noises": lambda: _plugins("noises"),
-    "readers": lambda: _plugins("readers"),
+    "methods": lambda: _classes("methods"),
+    "noises": lambda: _classes("noises"),
+    "readers": lambda: _classes("readers"),
     "suites": _suites,
     "metrics": _metrics,
 }
@@ -67,4 +86,5 @@ def list_command(kind: str, *, as_json: bool) -> None:
         return
     width = max(len(item.name) for item in items)
     for item in items:
-        click.echo(f"{item.name:{width}}  {item.summary}")
+        source = f"  [{item.distribution}]" if item.distribution and not item.broken else ""
+        click.echo(f"{item.name:{width}}  {item.summary}{source}")

@@ -37,7 +37,7 @@ def suite_options(command: Command) -> Command:
             ),
             option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i]."),
             option("--jobs", type=click.IntRange(1), help="Tasks at once [number of cores]."),
-            option("--methods", metavar="A,B", help="Only these methods."),
+            option("--methods", metavar="A,B", help="Only these; package.module:Name adds one."),
             option("--folds", metavar="1,2", help="Only these folds."),
             option("--seeds", metavar="0,1", help="These training seeds."),
             option(

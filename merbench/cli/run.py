@@ -18,7 +18,7 @@ from merbench.execution.engine import NEVER, Deadline
 from merbench.execution.plan import make_plan
 from merbench.execution.run import RunOutcome, run_plan
 from merbench.results.confusion import read_confusion
-from merbench.results.metrics import confusion_metric
+from merbench.results.metrics import added, confusion_metric
 from merbench.results.render import to_rich
 from merbench.results.summary import NO_NOISE, overview, summary_table
 from merbench.results.tables import PREDICTIONS
@@ -151,7 +151,7 @@ def _as_dict(outcome: RunOutcome) -> dict[str, object]:
 
 
 def print_tables(root: Path, console: Console, metrics: tuple[str, ...], *, partial: bool) -> None:
-    """Print the noise-free WA and UA tables, and the overview of the grid.
+    """Print the noise-free WA and UA tables, those of plug-ins, and the overview of the grid.
 
     A terminal's width is kept to; a file or a pipe has none, and gets whole lines.
     """
@@ -159,9 +159,10 @@ def print_tables(root: Path, console: Console, metrics: tuple[str, ...], *, part
         console.width = _UNLIMITED
     confusion = read_confusion(root / PREDICTIONS)
     shown: list[str] = [name for name in ("wa", "ua") if name in metrics] or list(metrics[:1])
-    for name in shown:
+    main, plugged = shown[-1], [metric.name for metric in added(metrics)]
+    for name in dict.fromkeys([*shown, *plugged]):
         metric = confusion_metric(name)
         summary = summary_table(confusion, metric, NO_NOISE, partial)
         console.print(to_rich(summary, console.width), crop=False)
-    summary = overview(confusion, confusion_metric(shown[-1]), partial)
+    summary = overview(confusion, confusion_metric(main), partial)
     console.print(to_rich(summary, console.width), crop=False)

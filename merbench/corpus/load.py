@@ -70,7 +70,7 @@ def parse_spec(spec: str | Path) -> CorpusSpec:
     if not colon or Path(spec).exists():
         return CorpusSpec(_detected(Path(spec)), Path(spec))
     if ":" in path:
-        # package.module:Class:PATH, a reader that no entry point names.
+        # package.module:Name:PATH, a reader that no entry point names.
         class_name, _, path = path.partition(":")
         return _with_path(f"{name}:{class_name}", path)
     raise ConfigError(
@@ -117,19 +117,21 @@ def read(reader: str, config: Config) -> Corpus:
 
 
 def recognised_by(path: Path) -> tuple[str, ...]:
-    """Return the names of the readers that recognise what is at `path`, sorted."""
-    return tuple(name for name in registry.names("readers") if reader_class(name).detect(path))
+    """Return the names of the readers that recognise what is at `path`, sorted.
+
+    One that is broken recognises nothing, and does not stop the others.
+    """
+    readers = registry.loadable("readers")
+    return tuple(name for name in readers if reader_class(name).detect(path))
 
 
 def reader_class(name: str) -> type[Reader[Any]]:
     """Return the reader of a name, or the one that an import path points to.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or it is broken.
     """
-    found = registry.load("readers", name)
-    if not (isinstance(found, type) and issubclass(found, Reader)):
-        raise ConfigError(f"{name!r} is not a reader: expected a subclass of {Reader.__name__}")
+    found: type[Reader[Any]] = registry.load("readers", name)
     return found
 
 
@@ -149,9 +151,13 @@ def _detected(path: Path) -> str:
     found = recognised_by(path)
     if len(found) == 1:
         return found[0]
-    readers = ", ".join(registry.names("readers"))
     if not found:
-        raise CorpusError(f"{path}: no reader recognises this layout; readers: {readers}")
+        faults = [registry.fault("readers", name) for name in registry.names("readers")]
+        broken = "".join(f"; {fault}" for fault in faults if fault is not None)
+        raise CorpusError(
+            f"{path}: no reader recognises this layout; readers: "
+            f"{', '.join(registry.loadable('readers'))}{broken}"
+        )
     raise CorpusError(
         f"{path}: {' and '.join(found)} recognise this; say which, for example {found[0]}:{path}"
     )

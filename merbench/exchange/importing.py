@@ -216,6 +216,7 @@ def _show(plan: Plan, store: Store, identity: Identity) -> bool:
             shown,
             corpus,
             [*cells, *imported_cells(store, imports, shown.cells)],
+            plan.suite.metrics,
         )
     write_text(store.root / RUN, json.dumps(describe_imports(run, imports), indent=1) + "\n")
     return tables

@@ -282,7 +282,7 @@ class _Run:
             if (record := self._record(cell)) is not None
         ]
         cells = [*own, *imported_cells(self.store, imports, header.cells)]
-        rebuild_tables(self.store, header, corpus, cells)
+        rebuild_tables(self.store, header, corpus, cells, self.plan.suite.metrics)
 
     def _describe(self, status: str, failures: Sequence[Failure]) -> None:
         plan, corpus = self.plan, self.plan.protocol.corpus

@@ -9,7 +9,7 @@ import pandas as pd
 from merbench.analysis.findings import Findings
 from merbench.report.listings import contrasts_listing, robustness_listings
 from merbench.results.listing import Listing, listing_latex, listing_markdown
-from merbench.results.metrics import METRICS
+from merbench.results.metrics import confusion_metric
 from merbench.results.render import listing_of, to_csv
 
 
@@ -47,7 +47,7 @@ def write_tables(findings: Findings, directory: Path) -> list[Path]:
     names, methods = findings.names, findings.header.methods
     listings = list(robustness_listings(findings.robustness, methods, names))
     if not findings.contrasts.empty:
-        labels = {metric: METRICS[metric].label for metric in findings.metrics}
+        labels = {metric: confusion_metric(metric).label for metric in findings.metrics}
         rope = findings.inference.rope
         listings.append(contrasts_listing(findings.contrasts, labels, names, rope))
     for listing in listings:

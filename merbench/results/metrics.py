@@ -1,19 +1,20 @@
 """Metrics: what each is called, which way is better, where it ends, and how it is computed.
 
 Two kinds: those of a confusion matrix (any number of leading axes, so a whole grid at once), and
-those of class probabilities. To add one, write its function and its entry in `METRICS`: tables,
-reports and `merbench list metrics` find it there.
+those of class probabilities. Intervals and tests resample counts, so what a suite may name is a
+metric of a confusion matrix: ours, and those registered under `merbench.metrics`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from merbench import registry
 from merbench.errors import ConfigError, did_you_mean
 
 # Resampled counts are whole numbers in floats.
@@ -181,51 +182,52 @@ def _nll(
 
 _UNIT = Bounds(0.0, 1.0)
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        ConfusionMetric("wa", "WA", True, _UNIT, "share of utterances that are right", _wa),
-        ConfusionMetric("ua", "UA", True, _UNIT, "mean recall over the classes present", _ua),
-        ConfusionMetric(
-            "f1", "macro F1", True, _UNIT, "mean F1 over the classes present or predicted", _f1
-        ),
-        ConfusionMetric(
-            "weighted_f1",
-            "weighted F1",
-            True,
-            _UNIT,
-            "mean F1, classes weighted by size",
-            _weighted_f1,
-        ),
-        ProbabilityMetric(
-            "ece",
-            "ECE",
-            False,
-            _UNIT,
-            f"gap between confidence and accuracy, {ECE_BINS} bins of equal width",
-            _ece,
-        ),
-        ProbabilityMetric(
-            "nll",
-            "NLL",
-            False,
-            Bounds(0.0, float(-np.log(SMALLEST_PROBABILITY))),
-            f"mean -log p(truth) in nats, p at least {SMALLEST_PROBABILITY:g}",
-            _nll,
-        ),
-    )
-}
+WA = ConfusionMetric("wa", "WA", True, _UNIT, "share of utterances that are right", _wa)
+UA = ConfusionMetric("ua", "UA", True, _UNIT, "mean recall over the classes present", _ua)
+F1 = ConfusionMetric(
+    "f1", "macro F1", True, _UNIT, "mean F1 over the classes present or predicted", _f1
+)
+WEIGHTED_F1 = ConfusionMetric(
+    "weighted_f1", "weighted F1", True, _UNIT, "mean F1, classes weighted by size", _weighted_f1
+)
+ECE = ProbabilityMetric(
+    "ece",
+    "ECE",
+    False,
+    _UNIT,
+    f"gap between confidence and accuracy, {ECE_BINS} bins of equal width",
+    _ece,
+)
+NLL = ProbabilityMetric(
+    "nll",
+    "NLL",
+    False,
+    Bounds(0.0, float(-np.log(SMALLEST_PROBABILITY))),
+    f"mean -log p(truth) in nats, p at least {SMALLEST_PROBABILITY:g}",
+    _nll,
+)
+
+# Those that every results.parquet holds.
+METRICS: dict[str, Metric] = {m.name: m for m in (WA, UA, F1, WEIGHTED_F1, ECE, NLL)}
 
 
 def confusion_metric(name: str) -> ConfusionMetric:
-    """Return the metric of a confusion matrix that is called `name`.
+    """Return the metric of a confusion matrix that is registered as `name`.
+
+    One that is named by an import path is called by that path, so that it is found again by it.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or its plug-in is broken.
     """
-    known = {key: m for key, m in METRICS.items() if isinstance(m, ConfusionMetric)}
-    if name not in known:
+    if isinstance(METRICS.get(name), ProbabilityMetric):
         raise ConfigError(
-            f"metric {name!r} is not one of a confusion matrix: {did_you_mean(name, known)}"
+            f"metric {name!r} is not one of a confusion matrix: "
+            f"{did_you_mean(name, registry.names('metrics'))}"
         )
-    return known[name]
+    found: ConfusionMetric = registry.load("metrics", name)
+    return found if found.name == name else replace(found, name=name)
+
+
+def added(names: Iterable[str]) -> tuple[ConfusionMetric, ...]:
+    """Return those of some metrics that come beside `METRICS`."""
+    return tuple(confusion_metric(name) for name in names if name not in METRICS)

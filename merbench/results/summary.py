@@ -122,7 +122,7 @@ def summary_table(
     if partials:
         note = f"; {MEAN} and {POOLED} cover the {_plural(len(partials), 'partial pattern')}"
     note += _told(confusion, column)
-    stem = "-".join(part for part in (metric.name, column.noise, column.on) if part)
+    stem = "-".join(part for part in (_file_name(metric), column.noise, column.on) if part)
     return _build(
         confusion,
         metric,
@@ -133,6 +133,10 @@ def summary_table(
         over=over,
         note=note,
     )
+
+
+def _file_name(metric: ConfusionMetric) -> str:
+    return metric.name.replace(":", ".")
 
 
 def _told(confusion: Confusion, column: NoiseColumn) -> str:
@@ -169,7 +173,7 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
         metric,
         averages,
         partial=partial,
-        stem=f"{metric.name}-overview",
+        stem=f"{_file_name(metric)}-overview",
         title=f"{metric.label}, overview",
         over=[],
         note=note,

@@ -25,6 +25,7 @@ from merbench.results.header import CellKey, TableHeader
 from merbench.results.metrics import (
     METRICS,
     ConfusionMetric,
+    Metric,
     ProbabilityMetric,
     confusion_matrix,
 )
@@ -37,6 +38,11 @@ CELL_FIELDS = (
     pa.field("fold", TEXT),
     pa.field("seed", pa.int64()),
 )
+# Columns of results.parquet that no metric of a plug-in may be called by.
+TAKEN = frozenset(
+    [field.name for field in (*CELL_FIELDS, *FIELDS)]
+    + ["n", *(m.name for m in METRICS.values() if isinstance(m, ProbabilityMetric))]
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,14 @@ class RunTables:
         utterances: ids of the corpus; cells name utterances by their position here.
         speakers: speaker of each utterance, or None where the corpus knows none.
         dialogues: dialogue of each utterance, or None where the corpus knows none.
+        metrics: columns of the results beside those that are always there.
     """
 
     header: TableHeader
     utterances: Sequence[str]
     speakers: Sequence[str] | None = None
     dialogues: Sequence[str] | None = None
+    metrics: Sequence[ConfusionMetric] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,7 @@ class _Layout:
     def __init__(self, run: RunTables) -> None:
         header = run.header
         self._header = header
+        self._metrics: list[Metric] = [*METRICS.values(), *run.metrics]
         self._conditions = conditions_table(header.conditions)
         self._classes = pa.array(header.classes, pa.string())
         self._utterances = pa.array(run.utterances, pa.string())
@@ -191,7 +200,7 @@ class _Layout:
                 *CELL_FIELDS,
                 *FIELDS,
                 pa.field("n", pa.int64()),
-                *(pa.field(name, pa.float64()) for name in METRICS),
+                *(pa.field(metric.name, pa.float64()) for metric in self._metrics),
             ],
             metadata,
         )
@@ -236,7 +245,7 @@ class _Layout:
             *self._conditions.columns,
             pa.array(np.full(conditions, n, np.int64)),
         ]
-        for metric in METRICS.values():
+        for metric in self._metrics:
             values = np.full(conditions, np.nan)
             if isinstance(metric, ConfusionMetric):
                 values = metric(counts)

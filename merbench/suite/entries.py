@@ -13,19 +13,15 @@ from pydantic import AfterValidator, Field, model_serializer, model_validator
 from merbench import registry
 from merbench.config import Config
 from merbench.corpus.load import parse_spec
-from merbench.corpus.readers.base import Reader
 from merbench.corruption.grid import On
-from merbench.corruption.noises.base import Noise
 from merbench.corruption.schedule import STEPS
 from merbench.errors import ConfigError, MerbenchError
-from merbench.methods.base import Method
 from merbench.suite.problems import Problems, shown, unknown_key
 from merbench.text import UNFIT, first_unfit, shortened
 from merbench.training.config import TrainingOverrides
 
 STAGES = ("stage1", "stage2")
 AXES = ("severities", "levels", "snrs")
-_BASES: dict[registry.Group, type] = {"methods": Method, "noises": Noise, "readers": Reader}
 
 
 def _fit(name: str) -> str:
@@ -87,7 +83,7 @@ class CorpusEntry(CorpusHead):
 class MethodHead(Config):
     """What every method entry has, beside its training and its own settings."""
 
-    name: Name = Field(description="the name of a method, or package.module:Class")
+    name: Name = Field(description="the name of a method, or package.module:Name")
     label: Name | None = Field(None, description="how tables call it; the name by default")
     train_missing_rate: MissingRate | None = Field(
         None, description="share of its training utterances that are incomplete, if not the suite's"
@@ -205,37 +201,6 @@ class NoiseEntry(NoiseHead):
         return {"type": self.type, "label": self.label, "on": list(self.on), **axes, **options}
 
 
-def plugin(group: registry.Group, name: str) -> Any:
-    """Return a registered or imported class that has a `Config`.
-
-    Raises:
-        ConfigError: unknown, not importable, or without settings to check.
-    """
-    try:
-        found = registry.load(group, name)
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever a third party's module does on import
-        raise ConfigError(
-            f"{group[:-1]} {name!r} cannot be imported ({type(error).__name__}: {error})"
-        ) from error
-    base = _BASES[group]
-    config = getattr(found, "Config", None)
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ConfigError(
-            f"{name!r} is no {group[:-1]}; expected a class derived from {_path(base)}"
-        )
-    if not (isinstance(config, type) and issubclass(config, Config)):
-        raise ConfigError(
-            f"{name!r} has no settings; expected a `Config` derived from {_path(Config)}"
-        )
-    return found
-
-
-def _path(base: type) -> str:
-    return f"{base.__module__}.{base.__qualname__}"
-
-
 class _Kind(NamedTuple):
     """How the entries of one kind are written.
 
@@ -274,14 +239,15 @@ def _divide(raw: Mapping[str, Any], kind: _Kind, problems: Problems) -> dict[str
     if not isinstance(name, str) or not name:
         return entry
     try:
-        config = plugin(kind.group, name).Config
+        config = registry.load(kind.group, name).Config
     except ConfigError as error:
         problems.add(str(error), kind.naming)
         return entry
     own, common = set(config.model_fields), {*kind.head.model_fields, *kind.reserved}
     if clash := sorted(own & common):
         problems.add(
-            f"the settings of {name!r} use keys that every entry has: {', '.join(clash)}; "
+            f"the settings of {registry.described(kind.group, name)} use keys that every entry "
+            f"has: {', '.join(clash)}; "
             "expected names of their own",
             kind.naming,
         )

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from merbench import registry
 from merbench.config import Config
 from merbench.errors import ConfigError
-from merbench.suite.entries import STAGES, CorpusHead, MethodHead, NoiseHead, plugin
+from merbench.suite.entries import STAGES, CorpusHead, MethodHead, NoiseHead
 from merbench.suite.schema import GridConfig, Suite
 from merbench.training.config import TrainingOverrides
 
@@ -35,6 +35,9 @@ def json_schema() -> Json:
         {"enum": list(registry.names("methods"))},
         {"type": "string", "pattern": ":"},
     ]
+    schema["properties"]["metrics"]["items"] = {
+        "anyOf": [{"enum": list(registry.names("metrics"))}, {"type": "string", "pattern": ":"}]
+    }
     del schema["properties"]["contrasts"]["default"]
     definitions[GridConfig.__name__]["properties"]["patterns"]["anyOf"][-1]["minItems"] = 1
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -52,7 +55,7 @@ def _entries(
     alternatives = []
     for name in registry.names(group):
         try:
-            own = _properties(plugin(group, name).Config, f"{group}.{name}", definitions)
+            own = _properties(registry.load(group, name).Config, f"{group}.{name}", definitions)
         except ConfigError:  # installed but broken: a suite that names it will say so
             continue
         alternatives.append(

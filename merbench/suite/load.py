@@ -66,7 +66,8 @@ def load_suite(
         settings: `key.path=value`, applied in order, after `corpus` and `seeds`.
         corpus: `reader:path`, a path or a reader's name; where the suite names the same reader,
             only the path changes.
-        methods: labels of the methods to keep; all where empty. Contrasts follow.
+        methods: labels of the methods to keep; all where empty. Contrasts follow. One written as
+            `package.module:Name` that the suite lacks is added.
         folds: names of the folds to keep, handed through.
         seeds: instead of the suite's own.
 
@@ -80,6 +81,7 @@ def load_suite(
         source = source.put(("seeds",), list(seeds), "--seeds")
     for setting in settings:
         source = source.set(setting, _long_form)
+    source = _with_methods(source, methods)
     suite = _only(validate(source), methods)
     return LoadedSuite(suite, source, tuple(folds))
 
@@ -140,6 +142,15 @@ def _with_corpus(source: Source, text: str) -> Source:
     return source
 
 
+def _with_methods(source: Source, methods: Sequence[str]) -> Source:
+    held = source.values.get("methods")
+    if not isinstance(held, list):  # which the suite's schema refuses
+        return source
+    labels = [entry.get("label") if isinstance(entry, dict) else entry for entry in held]
+    more = [name for name in methods if ":" in name and name not in labels]
+    return source.put(("methods",), [*held, *more], "--methods") if more else source
+
+
 def _long_form(location: Location, value: Any) -> Any:
     """Give the short forms of a corpus and a method the keys that `--set` may reach."""
     if location == ("corpus",):
@@ -154,6 +165,8 @@ def _only(suite: Suite, labels: Sequence[str]) -> Suite:
     if not labels:
         return suite
     known = [entry.label for entry in suite.methods]
+    # What is named by an import path goes by the last part of it.
+    labels = [label if label in known else label.rpartition(":")[2] for label in labels]
     for label in labels:
         if label not in known:
             raise ConfigError(

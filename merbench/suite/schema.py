@@ -14,14 +14,14 @@ from merbench.config import Config
 from merbench.corpus.corpus import Corpus
 from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corruption.grid import all_patterns, partial_patterns
-from merbench.errors import CorpusError, did_you_mean
-from merbench.suite.entries import CorpusEntry, MethodEntry, MissingRate, NoiseEntry
+from merbench.errors import ConfigError, CorpusError, did_you_mean
+from merbench.results.metrics import confusion_metric
+from merbench.suite.entries import CorpusEntry, MethodEntry, MissingRate, Name, NoiseEntry
 from merbench.suite.gate import GateConfig
 from merbench.suite.problems import Problem, Problems, shown
 from merbench.suite.source import Source
 from merbench.training.config import TrainingConfig
 
-Metric = Literal["wa", "ua", "f1"]
 Pattern = tuple[str, ...]
 _SETS = ("all", "partial")
 # What a table's column of whole numbers holds; a draw is a column of 16 bits.
@@ -107,6 +107,7 @@ class Suite(Config):
         seeds: of the training runs.
         train_missing_rate: share of training utterances that are incomplete.
         contrasts: pairs to test; where left out, nmer against every other method.
+        metrics: that are shown and tested, each one of a confusion matrix.
     """
 
     name: str = Field(description="a name for the suite")
@@ -124,7 +125,7 @@ class Suite(Config):
     training: TrainingConfig = TrainingConfig()
     grid: GridConfig = GridConfig()
     contrasts: tuple[Contrast, ...] = Field(None, strict=False, validate_default=True)
-    metrics: tuple[Metric, ...] = Field(("wa", "ua", "f1"), strict=False, min_length=1)
+    metrics: tuple[Name, ...] = Field(("wa", "ua", "f1"), strict=False, min_length=1)
     numerics: NumericsConfig = NumericsConfig()
     gate: GateConfig = GateConfig()
 
@@ -158,6 +159,18 @@ class Suite(Config):
         problems.need_unique(values)
         problems.raise_any()
         return values
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        problems = Problems()
+        for position, name in enumerate(metrics):
+            try:
+                confusion_metric(name)
+            except ConfigError as error:
+                problems.add(str(error), position)
+        problems.raise_any()
+        return metrics
 
     @field_validator("methods")
     @classmethod

@@ -1,28 +1,17 @@
-"""Every shipped method keeps every rule, save the one that is shipped because it does not."""
+"""What the audit finds in the shipped methods; that they pass is in tests/testing."""
 
 from __future__ import annotations
 
 import pytest
 
-from merbench import registry
 from merbench.audit.audit import Audited, all_checks, audit_all
 from merbench.audit.corpora import synthetic_ground
 from merbench.audit.subject import subject_of
-
-NAMES = registry.names("methods")
 
 
 def audited(name: str) -> Audited:
     (found,) = audit_all([subject_of(name, {})], synthetic_ground(), all_checks(), jobs=2)
     return found
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "nmer_released"])
-def test_a_shipped_method_passes_every_check(name) -> None:
-    found = {c.check.name: (c.finding.verdict, c.finding.summary) for c in audited(name).checks}
-    assert {verdict for verdict, _ in found.values()} == {"pass"}, found
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ CASES: dict[str, Case] = {
     "tag": on_suite("seeds: !!python/tuple [0]", "my.yaml:5", "tags (!name) are not allowed"),
     "listed twice": on_suite("seeds: [0, 0]", "my.yaml:5: seeds.1", "0 is listed twice"),
     "rate": on_suite("train_missing_rate: 1.0", "train_missing_rate", "expected less than 1"),
-    "metric": on_suite("metrics: [wua]", "metrics.0", "unknown value 'wua'", "'wa'"),
+    "metric": on_suite("metrics: [wua]", "metrics.0", "unknown metric 'wua'", "'wa'"),
     "pattern": on_suite("grid: {patterns: [audio+txt]}", "no modality 'txt'", "mean 'text'"),
     "patterns": on_suite("grid: {patterns: al}", "grid.patterns", "mean 'all'"),
     "noise type": on_suite(

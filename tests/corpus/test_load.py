@@ -41,7 +41,7 @@ def test_a_reader_may_be_an_import_path(tmp_path):
         ("table", "needs a path, table:PATH"),
         ("table:", "a path is missing"),
         ("synthetic:x", "takes no path"),
-        ("pathlib:Path:x", "not a reader"),
+        ("pathlib:Path:x", "is no reader"),
     ],
 )
 def test_a_wrong_specification_is_explained(spec, words):

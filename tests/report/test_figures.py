@@ -179,6 +179,26 @@ def test_wide_bands_do_not_flatten_the_curves():
     assert (values.max() - 25) / (high - low) > 0.5
 
 
+def test_an_axis_goes_below_0_where_a_metric_does():
+    findings = made(noises=("gaussian",))
+    findings.curves["value"] -= findings.curves["value"].max() - 0.1
+    with house_style():
+        figure = sheets_of(findings)[0].draw()
+    assert figure.axes[0].get_ylim()[0] < 100 * findings.curves["value"].min()
+
+
+def test_without_a_chance_there_is_no_line_of_it_and_no_word():
+    findings = made(noises=("gaussian",))
+    known = sheets_of(findings)[0]
+    curves = findings.curves.assign(metric="f1")
+    unknown = sheets_of(replace(findings, metrics=("f1",), curves=curves))[0]
+    assert "chance" in known.note
+    assert "chance" not in unknown.note
+    with house_style():
+        with_it, without = (len(s.draw().axes[0].lines) for s in (known, unknown))
+    assert with_it == without + 1
+
+
 def test_colours_are_those_of_seaborn():
     assert tuple(sns.color_palette("colorblind").as_hex()) == COLOURS
 

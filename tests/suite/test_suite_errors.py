@@ -83,7 +83,7 @@ BAD: dict[str, Case] = {
         GOOD + "metrics: [wa, aua]",
         4,
         "metrics.1",
-        ["unknown value 'aua'", "did you mean 'ua'?"],
+        ["unknown metric 'aua'", "did you mean 'ua'?"],
     ),
     "metric twice": (GOOD + "metrics: [wa, wa]", 4, "metrics.1", ["'wa' is listed twice"]),
     "section that is no mapping": (GOOD + "grid: all", 4, "grid", ["found 'all'", "a mapping"]),

@@ -44,11 +44,12 @@ def scale_of(curves: pd.DataFrame, label: str, chance: float) -> Scale:
     """
     values = [100 * end for end in (chance, *_ends(curves["value"])) if math.isfinite(end)]
     low, high = (min(values), max(values)) if values else (0.0, 100.0)
+    floor = 0.0 if low >= 0 else -102.0  # an axis goes below 0 where a metric does
     span = max(high - low, 10.0)
     bands = [100 * end for name in ("low", "high") for end in _ends(curves[name])]
     low = max(min([low, *bands]), low - MOST * span) - 0.04 * span
     high = min(max([high, *bands]), high + MOST * span) + 0.04 * span
-    return Scale(label, max(low, 0.0), min(high, 102.0), 100 * chance)
+    return Scale(label, max(low, floor), min(high, 102.0), 100 * chance)
 
 
 def _ends(values: pd.Series[float]) -> list[float]:
@@ -58,7 +59,8 @@ def _ends(values: pd.Series[float]) -> list[float]:
 
 def draw_curves(axes: Axes, curves: pd.DataFrame, roster: Roster, scale: Scale) -> None:
     """Draw one panel: a line for each method, over its band where it has one."""
-    axes.axhline(scale.chance, color=INK, alpha=0.6, linewidth=0.7, linestyle=(0, (5, 2.5)))
+    if math.isfinite(scale.chance):
+        axes.axhline(scale.chance, color=INK, alpha=0.6, linewidth=0.7, linestyle=(0, (5, 2.5)))
     groups = {str(name): mine for name, mine in curves.groupby("method", sort=False)}
     present = [(m, groups[m].sort_values("severity")) for m in roster.methods if m in groups]
     for method, mine in present:

@@ -90,7 +90,7 @@ def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
     if not means:
         return {}
     scale = scale_of(pd.concat(means.values()), main_label(findings), chance_of(findings))
-    roster, note = Roster.of(findings), f"{_said('Bands', findings)} Dashed: chance.".strip()
+    roster, note = Roster.of(findings), _curve_note(findings)
     stems = unique_names([f"curves-{column.noise}-{column.on}" for column in means])
     return {
         column: Sheet(
@@ -103,13 +103,18 @@ def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
     }
 
 
+def _curve_note(findings: Findings) -> str:
+    dashed = " Dashed: chance." if math.isfinite(chance_of(findings)) else ""
+    return f"{_said('Bands', findings)}{dashed}".strip()
+
+
 def curve_sheets(findings: Findings) -> list[Sheet]:
     """Return the small multiples of each noise column."""
     found = curves_by_column(findings)
     if not found:
         return []
     scale: Scale = scale_of(pd.concat(found.values()), main_label(findings), chance_of(findings))
-    roster, note = Roster.of(findings), f"{_said('Bands', findings)} Dashed: chance.".strip()
+    roster, note = Roster.of(findings), _curve_note(findings)
     stems = unique_names([f"curves-{column.noise}-{column.on}" for column in found])
     return [
         _sheet(

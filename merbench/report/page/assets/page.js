@@ -214,7 +214,8 @@ class Chart {
 const extent = (rows, bands = []) => {
   const ends = part => { const found = part.flat(9).filter(v => v !== null).map(v => v / 10); return [Math.min(...found), Math.max(...found)]; };
   const [low, high] = ends(rows), [least, most] = ends([rows, bands]);
-  return [Math.max(0, Math.floor(Math.max(least, low - 10) / 5) * 5), Math.min(100, Math.ceil(Math.min(most, high + 10) / 5) * 5)];
+  const floor = Math.min(0, Math.floor(low / 5) * 5);  // some metrics go below 0
+  return [Math.max(floor, Math.floor(Math.max(least, low - 10) / 5) * 5), Math.min(100, Math.ceil(Math.min(most, high + 10) / 5) * 5)];
 };
 
 function charts(run, data) {

@@ -1,0 +1,1 @@
+"""One method, one noise, one reader and one metric for merbench."""

@@ -1,0 +1,1 @@
+"""Plug-ins to start from: each module here works as it stands, and `merbench new` renames it."""
