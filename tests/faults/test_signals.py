@@ -32,7 +32,7 @@ class Training(LogReg):
 
 
 class Evaluation(LogReg):
-    def predict_proba(self, observed):
+    def fuse(self, embeddings, states):
         open("here", "w").close()
         time.sleep(600)
 """
