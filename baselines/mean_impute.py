@@ -10,13 +10,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from merbench.features.observation import State
 from merbench.features.part import CorpusShape
 from merbench.methods.base import Batch, NetworkMethod, Sampling, Stage, StateUse
 from merbench.methods.parts.encoders import WIDTH
 from merbench.methods.parts.layers import Init, concatenate
 from merbench.training.config import StageTraining
 
+from .presence import over_columns, present
 from .zero_fill import PUBLISHED, FusionNetwork, ZeroFillConfig
 
 # What a step adds to a running sum shrinks by this factor with every later step: moments follow
@@ -46,13 +46,8 @@ class ImputingNetwork(FusionNetwork):
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
         """Return (B, C) logits."""
         h = concatenate(embeddings, self.shape.order)
-        logits: Tensor = self.classifier(self.impute(h, self.there(states)))
+        logits: Tensor = self.classifier(self.impute(h, present(states, self.shape)))
         return logits
-
-    def there(self, states: Tensor) -> Tensor:
-        """Return (B, M) bool in the order of concatenation."""
-        columns = [self.shape.names.index(name) for name in self.shape.order]
-        return states[:, columns] != State.ABSENT
 
 
 class MeanNetwork(ImputingNetwork):
@@ -69,18 +64,13 @@ class MeanNetwork(ImputingNetwork):
 
     def follow(self, h: Tensor, there: Tensor) -> None:
         """Count every embedding that is there."""
-        self.total.mul_(MEMORY).add_((h * _wide(there)).sum(0))
+        self.total.mul_(MEMORY).add_((h * over_columns(there)).sum(0))
         self.count.mul_(MEMORY).add_(there.sum(0))
 
     def impute(self, h: Tensor, there: Tensor) -> Tensor:
         """Fill gaps with means; 0 of a modality that was never seen."""
         count = torch.where(self.count > 0, self.count, 1.0)
-        return torch.where(_wide(there), h, self.total / _wide(count))
-
-
-def _wide(x: Tensor) -> Tensor:
-    """Repeat (..., M) values for all columns of a modality: (..., M d)."""
-    return x.repeat_interleave(WIDTH, -1)
+        return torch.where(over_columns(there), h, self.total / over_columns(count))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +88,7 @@ class ImputingStage(Stage):
         embeddings = network.embed(batch.observed)
         if network.training:
             h = concatenate(embeddings, network.shape.order)
-            network.follow(h.detach(), network.there(batch.states))
+            network.follow(h.detach(), present(batch.states, network.shape))
         return {"ce": batch.cross_entropy(network.fuse(embeddings, batch.states))}
 
 

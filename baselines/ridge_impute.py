@@ -18,6 +18,7 @@ from merbench.methods.parts.layers import Init
 from merbench.training.config import StageTraining
 
 from .mean_impute import MEMORY, ImputingNetwork, ImputingStage
+from .presence import over_columns
 from .zero_fill import PUBLISHED, ZeroFillConfig
 
 _SMALLEST_PENALTY = 1e-6
@@ -55,12 +56,12 @@ class RidgeNetwork(ImputingNetwork):
         """Predict what is absent under every pattern; take that of the utterance's own."""
         mean = self.total / self.count.clamp(min=1)
         covariance = self.products / self.count.clamp(min=1) - mean[:, None] * mean
-        imputed = torch.where(there.repeat_interleave(WIDTH, 1), h, mean)
+        imputed = torch.where(over_columns(there), h, mean)
         every = itertools.product((False, True), repeat=there.shape[1])
         for pattern in list(every)[1:-1]:
             shown = torch.tensor(pattern, device=h.device)
             present, absent = (
-                columns.repeat_interleave(WIDTH).nonzero().squeeze(1) for columns in (shown, ~shown)
+                over_columns(columns).nonzero().squeeze(1) for columns in (shown, ~shown)
             )
             weights = self._weights(covariance[present], present, absent)
             predicted = mean[absent] + (h[:, present] - mean[present]) @ weights

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from merbench.features.observation import State
 from tests.methods import oracle
-from tests.methods.losses import ORDER, embedded, make_step, side_by_side, terms
-from tests.methods.world import NAMES, World, make_stages, make_world
+from tests.methods.losses import embedded, make_step, shown, side_by_side, terms
+from tests.methods.world import World, make_stages, make_world
 
 MEMORY = 0.95
 
@@ -19,27 +18,17 @@ def world() -> World:
     return make_world(gaps=0.5)
 
 
-def there(states: torch.Tensor) -> np.ndarray:
-    """(B, M) in the order of concatenation."""
-    columns = [NAMES.index(name) for name in ORDER]
-    return (states[:, columns] != State.ABSENT).numpy()
-
-
 def test_the_loss_is_the_cross_entropy_of_embeddings_with_means_in_their_gaps(world) -> None:
     (stage,) = make_stages("mean_impute")
     step = make_step(stage, world)
     with torch.no_grad():
         step.network.total.normal_()
         step.network.count.copy_(torch.tensor([2.0, 0.5, 4.0]))
-    weights, h, shown = (
-        oracle.Weights(step.network),
-        side_by_side(embedded(step)),
-        there(step.batch.states),
-    )
-    assert not shown.all()
+    weights, h, told = oracle.Weights(step.network), side_by_side(embedded(step)), shown(step)
+    assert not told.all()
     for row in range(len(h)):
         for m in range(3):
-            if not shown[row, m]:
+            if not told[row, m]:
                 block = slice(128 * m, 128 * m + 128)
                 h[row, block] = weights.arrays["total"][block] / weights.arrays["count"][m]
     expected = oracle.cross_entropy(weights.classifier(h), step.batch.labels)
@@ -52,12 +41,12 @@ def test_means_are_those_of_the_last_batches_the_latest_counting_most(world) -> 
     rng = np.random.default_rng(0)
     total, count = np.zeros(384), np.zeros(3)
     for _ in range(3):
-        h, shown = rng.standard_normal((5, 384)), rng.random((5, 3)) < 0.6
-        step.network.follow(torch.from_numpy(h).float(), torch.from_numpy(shown))
+        h, told = rng.standard_normal((5, 384)), rng.random((5, 3)) < 0.6
+        step.network.follow(torch.from_numpy(h).float(), torch.from_numpy(told))
         for m in range(3):
             block = slice(128 * m, 128 * m + 128)
-            total[block] = MEMORY * total[block] + h[shown[:, m], block].sum(0)
-            count[m] = MEMORY * count[m] + shown[:, m].sum()
+            total[block] = MEMORY * total[block] + h[told[:, m], block].sum(0)
+            count[m] = MEMORY * count[m] + told[:, m].sum()
     found = step.network.impute(torch.zeros(1, 384), torch.zeros(1, 3, dtype=torch.bool))
     np.testing.assert_allclose(
         found[0].numpy(), total / np.repeat(count, 128), rtol=1e-4, atol=1e-6
@@ -70,14 +59,14 @@ def test_only_training_moves_the_means_and_what_is_absent_moves_none(world) -> N
     stage.loss(step.network, step.batch)
     assert not step.network.count.any()
     stage.loss(step.network.train(), step.batch)
-    assert step.network.count.tolist() == there(step.batch.states).sum(0).tolist()
+    assert step.network.count.tolist() == shown(step).sum(0).tolist()
 
 
 def test_of_a_modality_that_training_never_shows_the_mean_is_zero(world) -> None:
     (stage,) = make_stages("mean_impute")
     network = make_step(stage, world).network
-    shown = torch.tensor([[True, False, True]])
-    network.follow(torch.ones(1, 384), shown)
-    found = network.impute(torch.ones(1, 384), ~shown)
+    told = torch.tensor([[True, False, True]])
+    network.follow(torch.ones(1, 384), told)
+    found = network.impute(torch.ones(1, 384), ~told)
     assert found.reshape(3, 128).mean(1).tolist() == [1, 1, 1]
-    assert not network.impute(torch.ones(1, 384), shown)[0, 128:256].any()
+    assert not network.impute(torch.ones(1, 384), told)[0, 128:256].any()

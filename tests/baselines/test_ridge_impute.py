@@ -8,8 +8,8 @@ import torch
 
 from merbench.features.observation import State
 from tests.methods import oracle
-from tests.methods.losses import ORDER, embedded, make_step, side_by_side, terms
-from tests.methods.world import NAMES, World, make_stages, make_world
+from tests.methods.losses import embedded, make_step, shown, side_by_side, terms
+from tests.methods.world import World, make_stages, make_world
 
 MEMORY, RIDGE = 0.95, 0.3
 
@@ -54,10 +54,8 @@ def test_the_loss_is_the_cross_entropy_of_embeddings_with_predictions_in_their_g
     batches = [correlated(np.random.default_rng(seed), 40) for seed in range(2)]
     for batch in batches:
         step.network.follow(torch.from_numpy(batch).float(), torch.ones(40, 3, dtype=torch.bool))
-    in_order = [NAMES.index(name) for name in ORDER]
-    shown = (step.batch.states[:, in_order] != State.ABSENT).numpy()
-    assert not shown.all()
-    h = fill(side_by_side(embedded(step)), shown, *weighted_moments(batches))
+    assert not shown(step).all()
+    h = fill(side_by_side(embedded(step)), shown(step), *weighted_moments(batches))
     scores = oracle.Weights(step.network).classifier(h)
     expected = oracle.cross_entropy(scores, step.batch.labels)
     assert terms(stage, step) == {"ce": pytest.approx(expected, rel=1e-3)}
@@ -69,11 +67,11 @@ def test_every_pattern_has_a_regression_of_its_own_and_nothing_there_gives_the_m
     batches = [correlated(rng, 50) for _ in range(3)]
     for batch in batches:
         network.follow(torch.from_numpy(batch), torch.ones(50, 3, dtype=torch.bool))
-    shown = (np.arange(8)[:, None] & (1 << np.arange(3))) > 0
+    told = (np.arange(8)[:, None] & (1 << np.arange(3))) > 0
     h = rng.standard_normal((8, 384))
-    found = network.impute(torch.from_numpy(h), torch.from_numpy(shown))
+    found = network.impute(torch.from_numpy(h), torch.from_numpy(told))
     mean, cov = weighted_moments(batches)
-    np.testing.assert_allclose(found.numpy(), fill(h, shown, mean, cov), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.numpy(), fill(h, told, mean, cov), rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(found[0].numpy(), mean)
 
 

@@ -90,3 +90,14 @@ def known(step: Step, world: World) -> NDArray[np.bool_]:
     """(B, M) in the order of concatenation: the corpus has the features."""
     there = [world.train.features[name].lengths[step.rows] > 0 for name in ORDER]
     return torch.stack(there, 1).numpy()
+
+
+def shown(step: Step) -> NDArray[np.bool_]:
+    """(B, M) in the order of concatenation: the network is told that it is not absent."""
+    columns = [NAMES.index(name) for name in ORDER]
+    return (step.batch.states[:, columns] != State.ABSENT).numpy()
+
+
+def masked(h: Array, shown: NDArray[np.bool_]) -> Array:
+    """Embeddings side by side, with 0 in the blocks of what is not shown."""
+    return np.concatenate([h[:, 128 * m : 128 * m + 128] * shown[:, [m]] for m in range(3)], 1)
