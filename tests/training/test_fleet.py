@@ -113,6 +113,7 @@ def test_members_end_where_they_would_alone(world, method) -> None:
             assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_the_last_bits_aside_company_changes_nothing(world) -> None:
     stage = stages_of("mmin")[1]
     some = members(world, stage, (32, 32, 32))
@@ -203,7 +204,7 @@ ON_GPU = [
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_GPU)])
-@pytest.mark.parametrize("method", ["mmin", "nmer"])
+@pytest.mark.parametrize("method", ["mmin", pytest.param("nmer", marks=pytest.mark.slow)])
 def test_a_fleet_is_what_it_was_whenever_it_trains_and_on_any_device(world, method, device) -> None:
     where = torch.device(device)
     stage = stages_of(method)[-1]
