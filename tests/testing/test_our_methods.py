@@ -1,4 +1,4 @@
-"""Our own methods pass what is asked of a third party's, save the one shipped because it fails."""
+"""Our own methods pass what is asked of a third party's, save for failures that are known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from merbench import registry
 from merbench.testing import MethodConformance
 
-NAMES = [name for name in registry.names("methods") if name not in ("logreg", "nmer_released")]
+APART = ("logreg", "cif_mmin", "nmer_released")
+NAMES = [name for name in registry.names("methods") if name not in APART]
 
 
 def of(name: str) -> type:
@@ -23,6 +24,13 @@ globals().update({f"Test_{name}": of(name) for name in NAMES})
 class TestLogreg(MethodConformance):
     method = "logreg"
     strict = True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+class TestCifMmin(MethodConformance):
+    method = "cif_mmin"
+    fails: ClassVar = {"liveness": "under published weights what it imagines collapses"}
 
 
 @pytest.mark.slow
