@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from merbench.analysis.comparison import Comparison, compare_methods, compare_runs
+from merbench.analysis.comparison import Comparison
 from merbench.analysis.summary_json import plain_json
+from merbench.api.run import NEITHER, Run
 from merbench.cli.output import terminal
 from merbench.errors import ConfigError
-from merbench.results.metrics import confusion_metric
 from merbench.statistics.outcome import ALPHA
 
 
@@ -33,14 +33,11 @@ def compare(
     merbench compare RUN_A RUN_B                 every method of B against that of A
     merbench compare RUN --methods nmer,if_mmin  nmer against if_mmin
     """  # noqa: D301  # click looks for the character, not for two
-    chosen = confusion_metric(metric)
-    if len(runs) == 2 and methods is None:
-        found = compare_runs(*runs, chosen, partial)
-    elif len(runs) == 1 and methods is not None:
-        labels = [name.strip() for name in methods.split(",") if name.strip()]
-        found = compare_methods(runs[0], labels, chosen, partial)
-    else:
-        raise ConfigError("expected two runs, or one run with --methods A,B")
+    if len(runs) > 2:
+        raise ConfigError(NEITHER)
+    labels = [name.strip() for name in (methods or "").split(",") if name.strip()]
+    other = runs[1] if len(runs) == 2 else None
+    found = Run(runs[0]).compare(other, methods=labels, metric=metric, partial=partial)
     if as_json:
         click.echo(plain_json(found), nl=False)
         return

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from merbench.api.run import Run
 from merbench.cli.options import Command, SuiteChoice
 from merbench.cli.run import print_tables
 from merbench.exchange.export import export_grid
@@ -125,7 +125,7 @@ def import_command(
         return
     click.echo(f"{record.rows} predictions as {label!r} in {outcome.root}", err=True)
     if outcome.tables:
-        print_tables(outcome.root, Console(), plan.suite.metrics, partial=True)
+        print_tables(Run(outcome.root), partial=True)
     else:
         click.echo("the run has no tables yet: they follow with `merbench run`", err=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,11 +112,6 @@ class SuiteChoice:
                 raise ConfigError(f"--seeds: found {text!r}; expected whole numbers such as 0,1,2")
             numbers.append(int(text))
         return cls(suite, corpus, _names(methods), _names(folds), tuple(numbers), settings)
-
-
-def default_jobs() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def confirm_discard(question: str) -> None:

@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from merbench.cli.options import SuiteChoice, default_jobs, suite_options
-from merbench.cli.progress import duration
+from merbench.api.engines import default_jobs
+from merbench.api.progress import duration
+from merbench.cli.options import SuiteChoice, suite_options
 from merbench.execution.cost import Costs, history
 from merbench.execution.device import choose_device
 from merbench.execution.plan import CellTask, Plan, make_plan

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 
+from merbench.api.trained import load
 from merbench.cli.options import read_settings, reader_settings
 from merbench.corpus.load import load_corpus
-from merbench.exchange.apply import apply_cells
-from merbench.exchange.trained import Choice, TrainedRun, load_cells
 from merbench.exchange.written import check_target, table_of, write
-from merbench.execution.device import choose_device
 
 
 @click.command()
@@ -55,13 +53,9 @@ def predict(
         raise click.UsageError("--json needs --out: predictions would go to stdout as well")
     if out is not None:
         check_target(out)
-    chosen = choose_device(device)
-    trained = TrainedRun.open(run, trusted)
-    choice = Choice(method, fold, seed)
-    cells = load_cells(trained, choice, chosen)
-    read = load_corpus(corpus, **read_settings(settings))
-    applied = apply_cells(trained, cells, read, pattern, chosen)
-    table = table_of(applied, choice)
+    trained = load(run, method, fold, seed, device, trusted)
+    applied = trained.apply(load_corpus(corpus, **read_settings(settings)), pattern)
+    table = table_of(applied, trained.choice)
     for note in applied.notes:
         click.echo(f"note: {note}", err=True)
     if out is None:

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from merbench.analysis.facts import RUN
-from merbench.errors import ConfigError, IncompleteError
+from merbench.api.run import Run
+from merbench.errors import ConfigError
 from merbench.report.report import write_reports
-
-RUNS = Path("runs")
 
 
 @click.command()
@@ -22,20 +20,11 @@ def report(runs: tuple[Path, ...], out: Path | None, partial: bool) -> None:
 
     Several runs come side by side on one page, then each in full; that needs --out.
     """
-    chosen = runs or (latest_run(RUNS),)
-    if len(chosen) > 1 and out is None:
+    chosen = [Run(path) for path in runs] or [Run.latest()]
+    if len(chosen) == 1:
+        page = chosen[0].report(out, partial=partial)
+    elif out is None:
         raise ConfigError("a report of several runs belongs to none of them: say where with --out")
-    page = write_reports(chosen, out or chosen[0] / "report", partial)
+    else:
+        page = write_reports(runs, out, partial)
     click.echo(page)
-
-
-def latest_run(directory: Path) -> Path:
-    """Return the run whose run.json changed last.
-
-    Raises:
-        IncompleteError: there is no run.
-    """
-    records = sorted(directory.glob(f"*/{RUN}"), key=lambda path: path.stat().st_mtime_ns)
-    if not records:
-        raise IncompleteError(f"no run under {directory}/: name one, or start with merbench run")
-    return records[-1].parent
