@@ -132,3 +132,17 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(tiny_run: Path, tmp_path: Path) -> Path:
     """A run to change: the tiny suite's, complete."""
     return shutil.copytree(tiny_run, tmp_path / "copied")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """One browser for all tests of a process: two cannot run side by side in a thread."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright (the test extra)")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs the chromium browser")
+    with api.sync_playwright() as playwright:
+        options = ["--headless", "--no-sandbox", "--disable-gpu"]
+        running = playwright.chromium.launch(executable_path=program, args=options)
+        yield running
+        running.close()

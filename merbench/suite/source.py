@@ -222,19 +222,29 @@ class _Plain:
     def _key(self, key: object, line: int) -> str:
         if not isinstance(key, str):
             raise ConfigError(f"{self._name}:{line}: key {key!r} is not text; expected a field")
-        return str(key)
+        return self._text(key, line)
 
     def _scalar(self, value: object, line: int) -> object:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, ScalarBoolean):
             return bool(value)
-        for kind in (int, float, str):
+        if isinstance(value, str):
+            return self._text(value, line)
+        for kind in (int, float):
             if isinstance(value, kind):
                 return kind(value)
         if isinstance(value, date):
             return value.isoformat()
         raise self._tagged(line)
+
+    def _text(self, text: str, line: int) -> str:
+        # No file takes it, and no message: the half of a character that an escape may leave.
+        if any("\ud800" <= character < "\ue000" for character in text):
+            raise ConfigError(
+                f"{self._name}:{line}: found half of a character (a lone surrogate) in {text!r}"
+            )
+        return str(text)
 
     def _tagged(self, line: int) -> ConfigError:
         return ConfigError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from merbench.cli import call
 from merbench.results.audits import AUDIT
 from tests.audit import offenders
+from tests.conftest import TINY
 
 FEW = "trains,scored_once,determinism"
 
@@ -18,15 +21,21 @@ def merbench(merbench, monkeypatch):
     return merbench
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of a method that keeps the protocol, and one that does not."""
+    folder = tmp_path_factory.mktemp("audited")
+    unseeded = f"{offenders.__name__}:UnseededTraining"
+    methods = ["logreg", {"name": unseeded, "label": "<i>draws</i>"}]
+    suite = folder / "tiny.yaml"
+    suite.write_text(json.dumps({**TINY, "methods": methods}), "utf-8")
+    assert call(["run", str(suite), "--out", str(folder / "run"), "--jobs", "1", "--json"]) == 0
+    return folder / "run"
+
+
 @pytest.fixture
-def run(merbench, tmp_path):
-    methods = [
-        "logreg",
-        {"name": f"{offenders.__name__}:UnseededTraining", "label": "<i>draws</i>"},
-    ]
-    suite = merbench.suite(methods=methods, contrasts=[])
-    merbench.run(suite, tmp_path / "run")
-    return tmp_path / "run"
+def run(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
 
 
 def page_of(merbench, run) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from tests.check.worlds import run
@@ -101,6 +102,7 @@ def test_it_installs_the_version_that_it_belongs_to_and_what_is_asked_for(tmp_pa
     assert (flag, file) == ("-r", "requirements.txt")
 
 
+@pytest.mark.slow
 def test_it_passes_writes_a_summary_and_fails_with_the_exit_code_of_the_check(tmp_path):
     suite = {**TINY, "methods": ["frail:Frail"]}
     (tmp_path / "a suite.yaml").write_text(json.dumps(suite))

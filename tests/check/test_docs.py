@@ -52,6 +52,7 @@ def shell(folder, line):
     )
 
 
+@pytest.mark.slow
 def test_the_gitlab_job_runs_and_leaves_what_it_names(project):
     job = YAML(typ="safe").load(block("yaml", "artifacts:"))["accuracy"]
     install, *lines = job["script"]
@@ -67,6 +68,7 @@ def test_the_gitlab_job_runs_and_leaves_what_it_names(project):
     assert all((project / name).exists() for name in named)
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_page_pass(project):
     (project / "test_accuracy.py").write_text(block("python", "pytest.mark.merbench"))
     ended = shell(project, f"{sys.executable} -m pytest -q --merbench-out runs")

@@ -97,6 +97,7 @@ def cells_of(runs):
     return {path: path.stat().st_mtime_ns for path in runs.glob("*/cells/*/record.json")}
 
 
+@pytest.mark.slow
 def test_a_suite_is_run_kept_and_held(tmp_path):
     (tmp_path / "suites").mkdir()
     (tmp_path / "suites" / "tiny.yaml").write_text(SUITE)

@@ -109,6 +109,7 @@ def test_json_is_all_there_is_on_stdout(merbench, copied):
         "run": str(copied),
         "cells": {"done": 6, "total": 6},
         "failures": [],
+        "damaged": [],
     }
     assert said.err == ""
 

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 import pytest
 
 from merbench.cli import call
-from tests.browser.conftest import browser  # noqa: F401  # a fixture
 from tests.check.worlds import BASE, PROTOCOL
 from tests.hostile.sandbox import command
 
@@ -76,7 +75,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("page", ["report/index.html", "gate.html"])
-def test_no_script_of_a_name_runs_in_a_browser(told, browser, page):  # noqa: F811
+def test_no_script_of_a_name_runs_in_a_browser(told, browser, page):
     context = browser.new_context()
     opened = context.new_page()
     asked, said = [], []

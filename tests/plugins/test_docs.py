@@ -45,6 +45,7 @@ def merbench(folder: Path, *arguments: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_the_plugins_of_the_page_run_in_a_suite_together(project):
     suite = {
         **TINY,

@@ -203,7 +203,7 @@ ON_GPU = [
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_GPU)])
-@pytest.mark.parametrize("method", ["mmin", "nmer"])
+@pytest.mark.parametrize("method", ["mmin", pytest.param("nmer", marks=pytest.mark.slow)])
 def test_a_fleet_is_what_it_was_whenever_it_trains_and_on_any_device(world, method, device) -> None:
     where = torch.device(device)
     stage = stages_of(method)[-1]
