@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
 
 import torch
 
+from merbench.api.backends import Backend
 from merbench.errors import ConfigError
 from merbench.execution.cost import Costs
 from merbench.execution.device import choose_device
 from merbench.execution.engine import Engine
 from merbench.execution.local import LocalEngine
-
-Backend = Literal["local", "dask"]
-BACKENDS: tuple[Backend, ...] = ("local", "dask")
 
 
 def check_backend(backend: Backend, scheduler: str | None, jobs: int | None) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from merbench import registry
-from merbench.api.engines import Backend, check_backend, device_of, make_engine
+from merbench.api.backends import Backend
+from merbench.api.engines import check_backend, device_of, make_engine
 from merbench.api.progress import ProgressWatcher
 from merbench.api.run import Run
 from merbench.errors import CellError, ConfigError

@@ -18,6 +18,7 @@ from merbench.audit.cases import audit_junit
 from merbench.audit.corpora import ground_of, synthetic_ground
 from merbench.audit.subject import Subject, subject_of, subjects_of_run, subjects_of_suite
 from merbench.audit.verdict import DOCS, Check
+from merbench.cli import completing
 from merbench.cli.options import option, read_settings
 from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError, did_you_mean
@@ -27,8 +28,12 @@ _STYLES = {"fail": "bold red", "note": "yellow", "not applicable": "dim", "pass"
 
 
 @click.command("audit")
-@click.argument("method", required=False)
-@click.option("--suite", help="Audit all methods of a suite instead.")
+@click.argument("method", required=False, shell_complete=completing.method)
+@click.option(
+    "--suite",
+    help="Audit all methods of a suite instead.",
+    shell_complete=completing.suites,
+)
 @click.option(
     "--run",
     type=click.Path(path_type=Path),

@@ -22,6 +22,7 @@ from merbench.check.github import (
 from merbench.check.stopped import Stopped
 from merbench.check.terminal import rules_table
 from merbench.check.verdicts import Checked
+from merbench.cli import completing
 from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError, MerbenchError
 
@@ -29,7 +30,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completing.runs)
 @click.option("--reference", type=click.Path(path_type=Path), help="A saved reference, or a run.")
 @click.option("--save-reference", "save", type=click.Path(path_type=Path), help="Write one.")
 @click.option("--tolerances", type=click.Path(path_type=Path), help="YAML; default: the suite's.")

@@ -13,14 +13,26 @@ from rich.table import Table
 from merbench.analysis.comparison import Comparison
 from merbench.analysis.summary_json import plain_json
 from merbench.api.run import NEITHER, Run
+from merbench.cli import completing
 from merbench.cli.output import terminal
 from merbench.errors import ConfigError
 from merbench.statistics.outcome import ALPHA
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--methods", metavar="A,B", help="Methods of one run: the first against the others.")
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=completing.runs,
+)
+@click.option(
+    "--methods",
+    metavar="A,B",
+    help="Methods of one run: the first against the others.",
+    shell_complete=completing.methods,
+)
 @click.option("--metric", default="ua", show_default=True, help="A metric of a confusion matrix.")
 @click.option("--partial", is_flag=True, help="Compare runs with holes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

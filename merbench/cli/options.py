@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from merbench.cli import completing
 from merbench.errors import ConfigError
 from merbench.suite.source import Source
 
@@ -29,14 +30,23 @@ def suite_options(command: Command) -> Command:
     """Add what selects and changes a suite."""
     for add in reversed(
         (
-            click.argument("suite"),
-            option("--corpus", help="READER:PATH, PATH, or synthetic."),
+            click.argument("suite", shell_complete=completing.suites),
+            option(
+                "--corpus",
+                help="READER:PATH, PATH, or synthetic.",
+                shell_complete=completing.corpora,
+            ),
             option(
                 "--out", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
             ),
             option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i]."),
             option("--jobs", type=click.IntRange(1), help="Tasks at once [number of cores]."),
-            option("--methods", metavar="A,B", help="Only these; package.module:Name adds one."),
+            option(
+                "--methods",
+                metavar="A,B",
+                help="Only these; package.module:Name adds one.",
+                shell_complete=completing.methods,
+            ),
             option("--folds", metavar="1,2", help="Only these folds."),
             option("--seeds", metavar="0,1", help="These training seeds."),
             option(
@@ -45,6 +55,7 @@ def suite_options(command: Command) -> Command:
                 multiple=True,
                 metavar="KEY.PATH=VALUE",
                 help="Change any field of the suite (repeatable; value in YAML).",
+                shell_complete=completing.settings,
             ),
         )
     ):

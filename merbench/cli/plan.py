@@ -57,7 +57,11 @@ def plan_command(
 
     Times come from the run's own history, or from a probe of a few training steps; training that
     stops early takes less. Nothing is run or written.
-    """
+
+    \b
+    merbench plan full_grid
+    merbench plan iemocap --corpus mmin:path/to/iemocap --jobs 8
+    """  # noqa: D301  # click looks for the character, not for two
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     loaded = load_suite(
         choice.suite,

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from merbench.api.engines import BACKENDS, Backend
-from merbench.api.job import Job
-from merbench.api.run import Run
+from merbench.api.backends import BACKENDS, Backend
 from merbench.cli.options import SuiteChoice, confirm_discard, option, suite_options
-from merbench.cli.output import terminal
 from merbench.errors import IncompleteError
-from merbench.execution.run import RunOutcome
-from merbench.results.render import to_rich
-from merbench.suite.load import json_schema
+
+if TYPE_CHECKING:
+    from merbench.api.run import Run
+    from merbench.execution.run import RunOutcome
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
+        from merbench.suite.load import json_schema  # noqa: PLC0415
+
         click.echo(json.dumps(json_schema(), indent=1))
         context.exit()
 
@@ -76,6 +76,12 @@ def run_command(
     merbench run ravdess --corpus table:path/to/ravdess
     merbench run full_grid --backend dask --scheduler tcp://head:8786
     """  # noqa: D301  # click looks for the character, not for two
+    # Slow, and neither help nor a shell that completes waits for it.
+    from rich.console import Console  # noqa: PLC0415
+
+    from merbench.api.job import Job  # noqa: PLC0415
+    from merbench.api.run import Run  # noqa: PLC0415
+
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     job = Job.of(
         choice.suite,
@@ -137,6 +143,9 @@ def print_tables(run: Run, *, partial: bool) -> None:
 
     A terminal's width is kept to; a file or a pipe has none, and gets whole lines.
     """
+    from merbench.cli.output import terminal  # noqa: PLC0415
+    from merbench.results.render import to_rich  # noqa: PLC0415
+
     console = terminal()
     for summary in run.tables(partial=partial):
         console.print(to_rich(summary, console.width), crop=False)

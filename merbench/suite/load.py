@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,11 +16,10 @@ from merbench.suite.entries import CorpusEntry, MethodEntry
 from merbench.suite.jsonschema import json_schema
 from merbench.suite.problems import Location, problems_of
 from merbench.suite.schema import Suite
+from merbench.suite.shipped import ShippedSuite, shipped, text_of
 from merbench.suite.source import Source, read
 
 __all__ = ["LoadedSuite", "ShippedSuite", "json_schema", "load_suite", "shipped", "validate"]
-
-_SHIPPED = "merbench_suites"
 
 
 @dataclass(frozen=True)
@@ -37,18 +35,6 @@ class LoadedSuite:
     suite: Suite
     source: Source
     folds: tuple[str, ...] = ()
-
-
-class ShippedSuite(NamedTuple):
-    """A suite that comes with merbench.
-
-    Attributes:
-        name: what `load_suite` takes.
-        description: the comment its file begins with.
-    """
-
-    name: str
-    description: str
 
 
 def load_suite(
@@ -98,22 +84,6 @@ def validate(source: Source) -> Suite:
         raise source.error(problems_of(error, Suite, source.values)) from error
 
 
-def shipped() -> tuple[ShippedSuite, ...]:
-    """Return the suites that come with merbench, by name."""
-    found = (entry for entry in files(_SHIPPED).iterdir() if entry.name.endswith(".yaml"))
-    return tuple(
-        ShippedSuite(entry.name.removesuffix(".yaml"), _description(entry.read_text("utf-8")))
-        for entry in sorted(found, key=lambda entry: entry.name)
-    )
-
-
-def _description(text: str) -> str:
-    """Return the comment lines that a file begins with, as one."""
-    lines = text.splitlines()
-    end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    return " ".join(line.lstrip("# ") for line in lines[:end])
-
-
 def _find(suite: str | Path | Mapping[str, Any]) -> Source:
     if isinstance(suite, Mapping):
         return _given(suite)
@@ -123,8 +93,7 @@ def _find(suite: str | Path | Mapping[str, Any]) -> Source:
     names = [each.name for each in shipped()]
     name = str(suite)
     if name in names:
-        text = files(_SHIPPED).joinpath(f"{name}.yaml").read_text("utf-8")
-        return Source.parse(text, f"{name}.yaml")
+        return Source.parse(text_of(name), f"{name}.yaml")
     raise ConfigError(
         f"no suite file {name!r}, and no shipped suite of that name; "
         f"{did_you_mean(path.stem, names)}"
