@@ -70,7 +70,9 @@ class Problems:
         """Note every value that an earlier one equals."""
         seen: dict[object, int] = {}
         for position, value in enumerate(values):
-            first = seen.setdefault(value, position)
+            # A mapping or list in the place of a value is refused where values are read.
+            known = repr(value) if isinstance(value, dict | list) else value
+            first = seen.setdefault(known, position)
             if first != position:
                 self.add(f"{shown(value)} is listed twice; expected each once", *location, position)
 

@@ -67,7 +67,8 @@ class Nursery:
         """
         self._number += 1
         note = self._folder / f"writes-{self._number}"
-        note.touch()
+        for path in (note, note.with_suffix(".err")):  # a run may be killed before its first line
+            path.touch()
         order = {
             "arguments": [str(a) for a in arguments],
             "watch": None if watch is None else str(watch),

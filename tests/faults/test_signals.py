@@ -16,7 +16,7 @@ from tests.faults.campaign import Tally, killed_at_moments
 PROMISED = 5.0
 _SLOW = PROMISED * max(1.0, psutil.getloadavg()[0] / (os.cpu_count() or 1))
 
-_OFTEN = ((1, "Training", signal.SIGTERM), (2, "Evaluation", signal.SIGINT))
+_OFTEN = ((1, "Training", signal.SIGTERM),)
 
 # Each phase, so long that a signal meets it.
 LONG = """

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.hostile.sandbox import command
 from tests.hostile.world import TARGETS
 
-FEW, MANY = 12, 300
+FEW, MANY = 12, 100
 
 
 @st.composite

@@ -184,3 +184,11 @@ def test_contrasts_are_not_blamed_for_methods_that_are_wrong() -> None:
     message = complaint(HEAD + "methods: [nmerr]\ncontrasts: [[nmer, zero_fill]]\n")
     assert message.count("\n") == 0
     assert "methods.0.name" in message
+
+
+def test_a_mapping_among_severities_is_one_clear_error(merbench):
+    noise = [{"type": "gaussian", "severities": [0.1, {"0.9": None}], "on": "present"}]
+    said = merbench("run", merbench.suite(grid={"noise": noise}))
+    assert said.code == 2
+    assert "severities.1" in said.err
+    assert "Traceback" not in said.err

@@ -113,6 +113,7 @@ def test_members_end_where_they_would_alone(world, method) -> None:
             assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_the_last_bits_aside_company_changes_nothing(world) -> None:
     stage = stages_of("mmin")[1]
     some = members(world, stage, (32, 32, 32))
