@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from io import TextIOWrapper
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from merbench import __version__
 from merbench.errors import MerbenchError
@@ -18,6 +20,7 @@ from merbench.store.writing import says_no, storage_error
 from merbench.text import message
 
 INTERRUPTED = 130
+VARIABLE = "_MERBENCH_COMPLETE"  # a shell asks for completions in it
 _COMMANDS = {
     "run": "Train and evaluate a suite, and print its WA/UA table.",
     "plan": "Show what a run would do and how long it would take.",
@@ -31,6 +34,8 @@ _COMMANDS = {
     "predict": "Apply a trained method to another corpus.",
     "grid": "Take a suite's corrupted features outside, and bring predictions in.",
     "data": "Describe, check, convert and make corpora.",
+    "doctor": "Check this installation, and test that it works.",
+    "completion": "Print the script that makes a shell complete commands.",
 }
 
 
@@ -48,6 +53,16 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"merbench.cli.{name}")
         command: click.Command = getattr(module, f"{name}_command", None) or getattr(module, name)
         return command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands without importing them, and options."""
+        offered = [
+            CompletionItem(name, help=text)
+            for name, text in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        # Not Group's, which imports every command to see whether it is hidden.
+        return [*offered, *click.Command.shell_complete(self, context, incomplete)]
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the commands without importing them."""
@@ -94,6 +109,8 @@ def call(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # Text of a corpus that the terminal cannot show is no reason to end with a traceback.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if VARIABLE in os.environ:
+        importlib.import_module("merbench.cli.completion")  # bash is answered as we do it
     try:
         outcome: Any = cli.main(arguments, prog_name="merbench", standalone_mode=False)
     except MerbenchError as error:

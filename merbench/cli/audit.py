@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from merbench.api.engines import default_jobs
 from merbench.audit.audit import Audited, all_checks, audit_all
 from merbench.audit.bench import Bench
 from merbench.audit.cases import audit_junit
 from merbench.audit.corpora import ground_of, synthetic_ground
 from merbench.audit.subject import Subject, subject_of, subjects_of_run, subjects_of_suite
 from merbench.audit.verdict import DOCS, Check
-from merbench.cli.options import default_jobs, option, read_settings
+from merbench.cli import completing
+from merbench.cli.options import option, read_settings
 from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError, did_you_mean
 from merbench.results.audits import AUDIT, audit_text
@@ -26,8 +28,12 @@ _STYLES = {"fail": "bold red", "note": "yellow", "not applicable": "dim", "pass"
 
 
 @click.command("audit")
-@click.argument("method", required=False)
-@click.option("--suite", help="Audit all methods of a suite instead.")
+@click.argument("method", required=False, shell_complete=completing.method)
+@click.option(
+    "--suite",
+    help="Audit all methods of a suite instead.",
+    shell_complete=completing.suites,
+)
 @click.option(
     "--run",
     type=click.Path(path_type=Path),

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import click
 
 from merbench.analysis.summary_json import plain_json
-from merbench.check.api import Held, check_run
+from merbench.api.run import Run
+from merbench.check.api import Held
 from merbench.check.cases import gate_junit, stopped_junit
 from merbench.check.github import (
     job_summary,
@@ -18,11 +19,10 @@ from merbench.check.github import (
     stopped_summary,
     workflow_commands,
 )
-from merbench.check.reference import reference_of_run
-from merbench.check.reference_file import save_reference
 from merbench.check.stopped import Stopped
 from merbench.check.terminal import rules_table
 from merbench.check.verdicts import Checked
+from merbench.cli import completing
 from merbench.cli.output import terminal, write_file
 from merbench.errors import ConfigError, MerbenchError
 
@@ -30,7 +30,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completing.runs)
 @click.option("--reference", type=click.Path(path_type=Path), help="A saved reference, or a run.")
 @click.option("--save-reference", "save", type=click.Path(path_type=Path), help="Write one.")
 @click.option("--tolerances", type=click.Path(path_type=Path), help="YAML; default: the suite's.")
@@ -64,15 +64,14 @@ def check(
     Exit codes: 0 passed, 1 regressed, 2 wrong input, 3 incomplete or empty, 4 not comparable.
     """  # noqa: D301  # click looks for the character, not for two
     if save is not None and reference is None:
-        save_reference(reference_of_run(run), save)
-        click.echo(save)
+        click.echo(Run(run).save_reference(save))
         return 0
     if reference is None or save is not None:
         raise ConfigError("expected either --reference FILE or --save-reference FILE")
     labels = [name.strip() for name in (methods or "").split(",") if name.strip()]
     outputs = _Outputs(junit, html, as_json, github, strict)
     try:
-        held = check_run(run, reference, tolerances, labels)
+        held = Run(run).check(reference, tolerances=tolerances, methods=labels)
     except MerbenchError as error:
         outputs.tell_stopped(Stopped(str(run), str(reference), str(error), error.exit_code))
         raise

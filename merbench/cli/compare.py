@@ -10,17 +10,29 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from merbench.analysis.comparison import Comparison, compare_methods, compare_runs
+from merbench.analysis.comparison import Comparison
 from merbench.analysis.summary_json import plain_json
+from merbench.api.run import NEITHER, Run
+from merbench.cli import completing
 from merbench.cli.output import terminal
 from merbench.errors import ConfigError
-from merbench.results.metrics import confusion_metric
 from merbench.statistics.outcome import ALPHA
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--methods", metavar="A,B", help="Methods of one run: the first against the others.")
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=completing.runs,
+)
+@click.option(
+    "--methods",
+    metavar="A,B",
+    help="Methods of one run: the first against the others.",
+    shell_complete=completing.methods,
+)
 @click.option("--metric", default="ua", show_default=True, help="A metric of a confusion matrix.")
 @click.option("--partial", is_flag=True, help="Compare runs with holes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -33,14 +45,11 @@ def compare(
     merbench compare RUN_A RUN_B                 every method of B against that of A
     merbench compare RUN --methods nmer,if_mmin  nmer against if_mmin
     """  # noqa: D301  # click looks for the character, not for two
-    chosen = confusion_metric(metric)
-    if len(runs) == 2 and methods is None:
-        found = compare_runs(*runs, chosen, partial)
-    elif len(runs) == 1 and methods is not None:
-        labels = [name.strip() for name in methods.split(",") if name.strip()]
-        found = compare_methods(runs[0], labels, chosen, partial)
-    else:
-        raise ConfigError("expected two runs, or one run with --methods A,B")
+    if len(runs) > 2:
+        raise ConfigError(NEITHER)
+    labels = [name.strip() for name in (methods or "").split(",") if name.strip()]
+    other = runs[1] if len(runs) == 2 else None
+    found = Run(runs[0]).compare(other, methods=labels, metric=metric, partial=partial)
     if as_json:
         click.echo(plain_json(found), nl=False)
         return

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from merbench.audit.verdict import Checked
+from merbench.cli import completing
 from merbench.cli.options import read_settings, reader_settings
 from merbench.corpus.check import check_corpus
 from merbench.corpus.describe import CorpusFacts, describe
@@ -23,18 +24,27 @@ from merbench.text import visible
 
 @click.group()
 def data() -> None:
-    """Look at corpora, find what is wrong with them, and write them in other layouts."""
+    """Look at corpora, find what is wrong with them, and write them in other layouts.
+
+    \b
+    merbench data describe table:path/to/corpus
+    merbench data check table:path/to/corpus
+    """  # noqa: D301  # click looks for the character, not for two
 
 
 @data.command("describe")
-@click.argument("spec")
+@click.argument("spec", shell_complete=completing.corpora)
 @reader_settings
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> None:
     """Show what is in a corpus.
 
     SPEC is READER:PATH, PATH (the reader is detected) or synthetic.
-    """
+
+    \b
+    merbench data describe synthetic
+    merbench data describe npy_dir:path/to/corpus --set 'classes=[sad, happy]'
+    """  # noqa: D301  # click looks for the character, not for two
     facts = describe(load_corpus(spec, **read_settings(settings)))
     if as_json:
         click.echo(json.dumps(facts.to_json(), indent=2))
@@ -43,7 +53,7 @@ def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> 
 
 
 @data.command("check")
-@click.argument("spec")
+@click.argument("spec", shell_complete=completing.corpora)
 @reader_settings
 @click.option("--deep", is_flag=True, help="Look for leaks and mixed-up rows, too (minutes).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -56,7 +66,11 @@ def check_command(spec: str, *, settings: tuple[str, ...], deep: bool, as_json: 
 
     --deep audits a corpus without a problem: duplicates and speakers in two parts, features that
     know the label, rows of a modality in another order. The exit code is 1 where a check fails.
-    """
+
+    \b
+    merbench data check table:path/to/corpus
+    merbench data check mmin:path/to/corpus --deep --json
+    """  # noqa: D301  # click looks for the character, not for two
     chosen = configured(spec, **read_settings(settings))
     report = check_corpus(chosen.reader, chosen.config)
     found: tuple[Checked, ...] = ()
@@ -86,7 +100,7 @@ def check_command(spec: str, *, settings: tuple[str, ...], deep: bool, as_json: 
 
 
 @data.command("convert")
-@click.argument("spec")
+@click.argument("spec", shell_complete=completing.corpora)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--layout", type=click.Choice(sorted(LAYOUTS)), default="native", show_default=True)
 @reader_settings
@@ -124,7 +138,12 @@ def convert(spec: str, *, out: Path, layout: str, settings: tuple[str, ...], for
 def synth(
     *, out: Path, layout: str, shape: str, utterances: int | None, seed: int, force: bool
 ) -> None:
-    """Write the synthetic corpus to disk, to try a layout or other code on."""
+    """Write the synthetic corpus to disk, to try a layout or other code on.
+
+    \b
+    merbench data synth --out corpus
+    merbench data synth --out corpus --layout mmin --shape iemocap --utterances 500
+    """  # noqa: D301  # click looks for the character, not for two
     size = {} if utterances is None else {"utterances": utterances}
     corpus = read("synthetic", configure("synthetic", shape=shape, seed=seed, **size))
     write_corpus(corpus, out, layout, replace=force)

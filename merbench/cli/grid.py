@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from merbench.api.run import Run
+from merbench.cli import completing
 from merbench.cli.options import Command, SuiteChoice
 from merbench.cli.run import print_tables
 from merbench.exchange.export import export_grid
@@ -37,11 +38,16 @@ def plan_options(command: Command) -> Command:
 
 @click.group()
 def grid() -> None:
-    """Take the frozen corrupted features of a suite outside, and score predictions made there."""
+    """Take the frozen corrupted features of a suite outside, and score predictions made there.
+
+    \b
+    merbench grid export quick --out exported
+    merbench grid import mine.csv --suite quick --as mine
+    """  # noqa: D301  # click looks for the character, not for two
 
 
 @grid.command("export")
-@click.argument("suite")
+@click.argument("suite", shell_complete=completing.suites)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @plan_options
 @click.option("--force", is_flag=True, help="Replace the export that is in the folder.")
@@ -72,7 +78,12 @@ def export_command(
 
 @grid.command("import")
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option("--suite", required=True, help="The suite that was exported.")
+@click.option(
+    "--suite",
+    required=True,
+    help="The suite that was exported.",
+    shell_complete=completing.suites,
+)
 @click.option("--as", "label", required=True, metavar="LABEL", help="What tables call the method.")
 @click.option(
     "--run", "root", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
@@ -125,7 +136,7 @@ def import_command(
         return
     click.echo(f"{record.rows} predictions as {label!r} in {outcome.root}", err=True)
     if outcome.tables:
-        print_tables(outcome.root, Console(), plan.suite.metrics, partial=True)
+        print_tables(Run(outcome.root), partial=True)
     else:
         click.echo("the run has no tables yet: they follow with `merbench run`", err=True)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from merbench import registry
+from merbench.cli import completing
 from merbench.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -74,10 +75,15 @@ KINDS: dict[str, Callable[[], list[Item]]] = {
 
 
 @click.command()
-@click.argument("kind", metavar="|".join(KINDS))
+@click.argument("kind", metavar="|".join(KINDS), shell_complete=completing.words(*KINDS))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(kind: str, *, as_json: bool) -> None:
-    """List what a suite can name, one line each."""
+    """List what a suite can name, one line each.
+
+    \b
+    merbench list methods
+    merbench list noises --json
+    """  # noqa: D301  # click looks for the character, not for two
     if kind not in KINDS:
         raise ConfigError(f"no list of {kind!r}: {did_you_mean(kind, KINDS)}")
     items = KINDS[kind]()

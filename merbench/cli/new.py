@@ -48,7 +48,12 @@ def _out(command: Any) -> Any:
 )
 @_out
 def method(name: str, kind: Kind, out: Path) -> None:
-    """Write a method."""
+    """Write a method.
+
+    \b
+    merbench new method my_method
+    merbench new method my_method --kind sklearn --out my_package
+    """  # noqa: D301  # click looks for the character, not for two
     _tell("method", write(kind, name, out), out)
 
 
@@ -56,7 +61,11 @@ def method(name: str, kind: Kind, out: Path) -> None:
 @click.argument("name")
 @_out
 def noise(name: str, out: Path) -> None:
-    """Write a type of noise."""
+    """Write a type of noise.
+
+    \b
+    merbench new noise my_noise
+    """  # noqa: D301  # click looks for the character, not for two
     _tell("noise", write("noise", name, out), out)
 
 
@@ -64,7 +73,11 @@ def noise(name: str, out: Path) -> None:
 @click.argument("name")
 @_out
 def reader(name: str, out: Path) -> None:
-    """Write a reader of a corpus layout."""
+    """Write a reader of a corpus layout.
+
+    \b
+    merbench new reader my_reader
+    """  # noqa: D301  # click looks for the character, not for two
     _tell("reader", write("reader", name, out), out)
 
 
@@ -72,7 +85,11 @@ def reader(name: str, out: Path) -> None:
 @click.argument("name")
 @_out
 def metric(name: str, out: Path) -> None:
-    """Write a metric."""
+    """Write a metric.
+
+    \b
+    merbench new metric my_metric
+    """  # noqa: D301  # click looks for the character, not for two
     _tell("metric", write("metric", name, out), out)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from merbench.cli import completing
 from merbench.errors import ConfigError
 from merbench.suite.source import Source
 
@@ -30,14 +30,23 @@ def suite_options(command: Command) -> Command:
     """Add what selects and changes a suite."""
     for add in reversed(
         (
-            click.argument("suite"),
-            option("--corpus", help="READER:PATH, PATH, or synthetic."),
+            click.argument("suite", shell_complete=completing.suites),
+            option(
+                "--corpus",
+                help="READER:PATH, PATH, or synthetic.",
+                shell_complete=completing.corpora,
+            ),
             option(
                 "--out", type=click.Path(path_type=Path), help="Run directory [runs/<suite name>]."
             ),
             option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i]."),
             option("--jobs", type=click.IntRange(1), help="Tasks at once [number of cores]."),
-            option("--methods", metavar="A,B", help="Only these; package.module:Name adds one."),
+            option(
+                "--methods",
+                metavar="A,B",
+                help="Only these; package.module:Name adds one.",
+                shell_complete=completing.methods,
+            ),
             option("--folds", metavar="1,2", help="Only these folds."),
             option("--seeds", metavar="0,1", help="These training seeds."),
             option(
@@ -46,6 +55,7 @@ def suite_options(command: Command) -> Command:
                 multiple=True,
                 metavar="KEY.PATH=VALUE",
                 help="Change any field of the suite (repeatable; value in YAML).",
+                shell_complete=completing.settings,
             ),
         )
     ):
@@ -113,11 +123,6 @@ class SuiteChoice:
                 raise ConfigError(f"--seeds: found {text!r}; expected whole numbers such as 0,1,2")
             numbers.append(int(text))
         return cls(suite, corpus, _names(methods), _names(folds), tuple(numbers), settings)
-
-
-def default_jobs() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def confirm_discard(question: str) -> None:

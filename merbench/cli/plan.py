@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from merbench.cli.options import SuiteChoice, default_jobs, suite_options
-from merbench.cli.progress import duration
+from merbench.api.engines import default_jobs
+from merbench.api.progress import duration
+from merbench.cli.options import SuiteChoice, suite_options
 from merbench.execution.cost import Costs, history
 from merbench.execution.device import choose_device
 from merbench.execution.plan import CellTask, Plan, make_plan
@@ -56,7 +57,11 @@ def plan_command(
 
     Times come from the run's own history, or from a probe of a few training steps; training that
     stops early takes less. Nothing is run or written.
-    """
+
+    \b
+    merbench plan full_grid
+    merbench plan iemocap --corpus mmin:path/to/iemocap --jobs 8
+    """  # noqa: D301  # click looks for the character, not for two
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     loaded = load_suite(
         choice.suite,

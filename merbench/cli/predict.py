@@ -7,18 +7,25 @@ from pathlib import Path
 
 import click
 
+from merbench.cli import completing
 from merbench.cli.options import read_settings, reader_settings
-from merbench.corpus.load import load_corpus
-from merbench.exchange.apply import apply_cells
-from merbench.exchange.trained import Choice, TrainedRun, load_cells
-from merbench.exchange.written import check_target, table_of, write
-from merbench.execution.device import choose_device
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--method", required=True, metavar="LABEL", help="Which method of the run.")
-@click.option("--corpus", required=True, help="READER:PATH, PATH, or synthetic.")
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completing.runs)
+@click.option(
+    "--method",
+    required=True,
+    metavar="LABEL",
+    help="Which method of the run.",
+    shell_complete=completing.method,
+)
+@click.option(
+    "--corpus",
+    required=True,
+    help="READER:PATH, PATH, or synthetic.",
+    shell_complete=completing.corpora,
+)
 @reader_settings
 @click.option("--fold", help="Only the cells of this fold [mean over folds].")
 @click.option("--seed", type=click.IntRange(0), help="Only the cells of this seed [mean].")
@@ -51,17 +58,17 @@ def predict(
     \b
     merbench predict runs/quick --method nmer --corpus table:path/to/corpus --out mine.csv
     """  # noqa: D301  # click looks for the character, not for two
+    from merbench.api.trained import load  # noqa: PLC0415 - slow, and completion does without
+    from merbench.corpus.load import load_corpus  # noqa: PLC0415
+    from merbench.exchange.written import check_target, table_of, write  # noqa: PLC0415
+
     if as_json and out is None:
         raise click.UsageError("--json needs --out: predictions would go to stdout as well")
     if out is not None:
         check_target(out)
-    chosen = choose_device(device)
-    trained = TrainedRun.open(run, trusted)
-    choice = Choice(method, fold, seed)
-    cells = load_cells(trained, choice, chosen)
-    read = load_corpus(corpus, **read_settings(settings))
-    applied = apply_cells(trained, cells, read, pattern, chosen)
-    table = table_of(applied, choice)
+    trained = load(run, method, fold, seed, device, trusted)
+    applied = trained.apply(load_corpus(corpus, **read_settings(settings)), pattern)
+    table = table_of(applied, trained.choice)
     for note in applied.notes:
         click.echo(f"note: {note}", err=True)
     if out is None:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from merbench.cli.engines import BACKENDS, Backend, check_backend, device_of, make_engine
+from merbench.api.backends import BACKENDS, Backend
 from merbench.cli.options import SuiteChoice, confirm_discard, option, suite_options
-from merbench.cli.progress import ProgressWatcher
-from merbench.errors import ConfigError, IncompleteError
-from merbench.execution.cost import history
-from merbench.execution.engine import NEVER, Deadline
-from merbench.execution.plan import make_plan
-from merbench.execution.run import RunOutcome, run_plan
-from merbench.results.confusion import read_confusion
-from merbench.results.metrics import added, confusion_metric
-from merbench.results.render import to_rich
-from merbench.results.summary import NO_NOISE, overview, summary_table
-from merbench.results.tables import PREDICTIONS
-from merbench.store.store import Store
-from merbench.suite.load import json_schema, load_suite
+from merbench.errors import IncompleteError
 
-_UNLIMITED = 10_000
+if TYPE_CHECKING:
+    from merbench.api.run import Run
+    from merbench.execution.run import RunOutcome
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
+        from merbench.suite.load import json_schema  # noqa: PLC0415
+
         click.echo(json.dumps(json_schema(), indent=1))
         context.exit()
 
@@ -85,31 +76,36 @@ def run_command(
     merbench run ravdess --corpus table:path/to/ravdess
     merbench run full_grid --backend dask --scheduler tcp://head:8786
     """  # noqa: D301  # click looks for the character, not for two
-    deadline = _deadline(max_hours)
-    check_backend(backend, scheduler, jobs)
+    # Slow, and neither help nor a shell that completes waits for it.
+    from rich.console import Console  # noqa: PLC0415
+
+    from merbench.api.job import Job  # noqa: PLC0415
+    from merbench.api.run import Run  # noqa: PLC0415
+
     choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
-    loaded = load_suite(
+    job = Job.of(
         choice.suite,
-        choice.settings,
         corpus=choice.corpus,
+        out=out,
         methods=choice.methods,
         folds=choice.folds,
         seeds=choice.seeds,
+        settings=choice.settings,
+        device=device,
+        jobs=jobs,
+        backend=backend,
+        scheduler=scheduler,
+        max_hours=max_hours,
     )
-    chosen = device_of(backend, scheduler, device)
-    root = out or Path("runs") / loaded.suite.name
+    root = job.root
     if fresh and (root / "cells").is_dir() and not yes:
         confirm_discard(f"Discard the run in {root}?")
-    plan = make_plan(loaded, chosen)
     errors = Console(stderr=True, soft_wrap=True)
-    costs = history(plan, Store(root))
-    engine = make_engine(backend, scheduler, jobs, chosen, costs)
-    with ProgressWatcher(errors, engine, costs, quiet=quiet or as_json) as watcher:
-        outcome = run_plan(plan, root, engine, watcher, fresh=fresh, deadline=deadline)
+    outcome = job.execute(errors, quiet=quiet or as_json, fresh=fresh)
     if as_json:
         click.echo(json.dumps(_as_dict(outcome), indent=1))
     elif outcome.done:
-        print_tables(root, Console(), plan.suite.metrics, partial=outcome.done < outcome.total)
+        print_tables(Run(root), partial=outcome.done < outcome.total)
     for text in outcome.damaged:
         click.echo(f"done again: {text}", err=True)
     for failure in outcome.failures:
@@ -133,14 +129,6 @@ def run_command(
     return IncompleteError.exit_code if outcome.left else 0
 
 
-def _deadline(hours: float | None) -> Deadline:
-    if hours is None:
-        return NEVER
-    if math.isnan(hours):  # which is in any range, for click
-        raise ConfigError("--max-hours: found nan; expected a number above 0")
-    return Deadline.after(hours)
-
-
 def _as_dict(outcome: RunOutcome) -> dict[str, object]:
     return {
         "run": str(outcome.root),
@@ -150,19 +138,14 @@ def _as_dict(outcome: RunOutcome) -> dict[str, object]:
     }
 
 
-def print_tables(root: Path, console: Console, metrics: tuple[str, ...], *, partial: bool) -> None:
+def print_tables(run: Run, *, partial: bool) -> None:
     """Print the noise-free WA and UA tables, those of plug-ins, and the overview of the grid.
 
     A terminal's width is kept to; a file or a pipe has none, and gets whole lines.
     """
-    if not console.is_terminal:
-        console.width = _UNLIMITED
-    confusion = read_confusion(root / PREDICTIONS)
-    shown: list[str] = [name for name in ("wa", "ua") if name in metrics] or list(metrics[:1])
-    main, plugged = shown[-1], [metric.name for metric in added(metrics)]
-    for name in dict.fromkeys([*shown, *plugged]):
-        metric = confusion_metric(name)
-        summary = summary_table(confusion, metric, NO_NOISE, partial)
+    from merbench.cli.output import terminal  # noqa: PLC0415
+    from merbench.results.render import to_rich  # noqa: PLC0415
+
+    console = terminal()
+    for summary in run.tables(partial=partial):
         console.print(to_rich(summary, console.width), crop=False)
-    summary = overview(confusion, confusion_metric(main), partial)
-    console.print(to_rich(summary, console.width), crop=False)

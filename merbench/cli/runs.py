@@ -28,7 +28,12 @@ _HEADINGS = ("run", "suite", "cells", "status", "size", "age")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def runs(context: click.Context, root: Path, *, as_json: bool) -> None:
-    """List the runs, the latest first."""
+    """List the runs, the latest first.
+
+    \b
+    merbench runs                    suite, cells done, status, size, age
+    merbench runs --root elsewhere --json
+    """  # noqa: D301  # click looks for the character, not for two
     context.obj = root
     if context.invoked_subcommand is not None:
         return
@@ -46,7 +51,12 @@ def runs(context: click.Context, root: Path, *, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def rm(root: Path, names: tuple[str, ...], *, yes: bool) -> None:
-    """Remove runs by name: what they have written, and nothing else."""
+    """Remove runs by name: what they have written, and nothing else.
+
+    \b
+    merbench runs rm quick
+    merbench runs rm old older --yes
+    """  # noqa: D301  # click looks for the character, not for two
     known = {run.name: run for run in find_runs(root)}
     for name in names:
         if name not in known:

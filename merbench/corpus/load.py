@@ -31,6 +31,12 @@ def load_corpus(spec: str | Path, **options: Any) -> Corpus:
     Raises:
         ConfigError: no such reader, or settings it does not have.
         CorpusError: the corpus cannot be found or read.
+
+    Example:
+        >>> import merbench
+        >>> corpus = merbench.load_corpus("synthetic", utterances=60)
+        >>> len(corpus), corpus.names, corpus.classes
+        (60, ('audio', 'visual', 'text'), ('angry', 'happy', 'neutral', 'sad'))
     """
     return read(*configured(spec, **options))
 

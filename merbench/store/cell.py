@@ -119,4 +119,5 @@ def predictions_file(folder: Path, outline: CellOutline) -> TensorFile:
 def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write whole arrays as a safetensors file."""
     # Written from here: what safetensors says of a full disk is no OSError.
-    path.write_bytes(save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+    # Not `ascontiguousarray`, which makes a vector of a scalar.
+    path.write_bytes(save({name: np.asarray(a, order="C") for name, a in arrays.items()}))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,11 +16,10 @@ from merbench.suite.entries import CorpusEntry, MethodEntry
 from merbench.suite.jsonschema import json_schema
 from merbench.suite.problems import Location, problems_of
 from merbench.suite.schema import Suite
+from merbench.suite.shipped import ShippedSuite, shipped, text_of
 from merbench.suite.source import Source, read
 
 __all__ = ["LoadedSuite", "ShippedSuite", "json_schema", "load_suite", "shipped", "validate"]
-
-_SHIPPED = "merbench_suites"
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,8 @@ class LoadedSuite:
     folds: tuple[str, ...] = ()
 
 
-class ShippedSuite(NamedTuple):
-    """A suite that comes with merbench.
-
-    Attributes:
-        name: what `load_suite` takes.
-        description: the comment its file begins with.
-    """
-
-    name: str
-    description: str
-
-
 def load_suite(
-    path_or_name: str | Path,
+    suite: str | Path | Mapping[str, Any],
     settings: Sequence[str] = (),
     *,
     corpus: str | None = None,
@@ -62,7 +49,7 @@ def load_suite(
     """Load a suite.
 
     Args:
-        path_or_name: a YAML file, or the name of a shipped suite.
+        suite: a YAML file, the name of a shipped suite, or the fields of one.
         settings: `key.path=value`, applied in order, after `corpus` and `seeds`.
         corpus: `reader:path`, a path or a reader's name; where the suite names the same reader,
             only the path changes.
@@ -74,7 +61,7 @@ def load_suite(
     Raises:
         ConfigError: everything that is wrong, each with file, line and field.
     """
-    source = _find(path_or_name)
+    source = _find(suite)
     if corpus is not None:
         source = _with_corpus(source, corpus)
     if seeds:
@@ -82,8 +69,7 @@ def load_suite(
     for setting in settings:
         source = source.set(setting, _long_form)
     source = _with_methods(source, methods)
-    suite = _only(validate(source), methods)
-    return LoadedSuite(suite, source, tuple(folds))
+    return LoadedSuite(_only(validate(source), methods), source, tuple(folds))
 
 
 def validate(source: Source) -> Suite:
@@ -98,35 +84,32 @@ def validate(source: Source) -> Suite:
         raise source.error(problems_of(error, Suite, source.values)) from error
 
 
-def shipped() -> tuple[ShippedSuite, ...]:
-    """Return the suites that come with merbench, by name."""
-    found = (entry for entry in files(_SHIPPED).iterdir() if entry.name.endswith(".yaml"))
-    return tuple(
-        ShippedSuite(entry.name.removesuffix(".yaml"), _description(entry.read_text("utf-8")))
-        for entry in sorted(found, key=lambda entry: entry.name)
-    )
-
-
-def _description(text: str) -> str:
-    """Return the comment lines that a file begins with, as one."""
-    lines = text.splitlines()
-    end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    return " ".join(line.lstrip("# ") for line in lines[:end])
-
-
-def _find(path_or_name: str | Path) -> Source:
-    path = Path(path_or_name)
+def _find(suite: str | Path | Mapping[str, Any]) -> Source:
+    if isinstance(suite, Mapping):
+        return _given(suite)
+    path = Path(suite)
     if path.is_file():
         return read(path)
-    names = [suite.name for suite in shipped()]
-    name = str(path_or_name)
+    names = [each.name for each in shipped()]
+    name = str(suite)
     if name in names:
-        text = files(_SHIPPED).joinpath(f"{name}.yaml").read_text("utf-8")
-        return Source.parse(text, f"{name}.yaml")
+        return Source.parse(text_of(name), f"{name}.yaml")
     raise ConfigError(
         f"no suite file {name!r}, and no shipped suite of that name; "
         f"{did_you_mean(path.stem, names)}"
     )
+
+
+def _given(fields: Mapping[str, Any]) -> Source:
+    """Return the fields of a suite as a file would have them: JSON is YAML."""
+    try:
+        text = json.dumps(dict(fields), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"the fields of a suite: {error}; expected plain mappings, lists, texts and numbers"
+        ) from error
+    source = Source.parse(text, "the suite's fields")
+    return replace(source, lines={})  # a program has other lines than these
 
 
 def _with_corpus(source: Source, text: str) -> Source:

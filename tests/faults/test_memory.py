@@ -13,7 +13,7 @@ from tests.conftest import TINY
 LIMITED = """
 import resource
 import sys
-import merbench.cli.run, merbench.execution.tasks, merbench_baselines.zero_fill
+import merbench.cli.run, merbench.api.job, merbench.execution.tasks, merbench_baselines.zero_fill
 import hungry_method
 from merbench.cli import main
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

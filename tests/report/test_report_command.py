@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from merbench.cli.report import latest_run, report
+from merbench.api.run import Run
+from merbench.cli.report import report
 from merbench.errors import ConfigError, IncompleteError
 
 
@@ -27,7 +28,7 @@ def test_without_a_run_the_latest_is_reported(make_run, tmp_path, monkeypatch):
     os.utime(older / "run.json", (2, 2))
     os.utime(newer / "run.json", (3, 3))
     monkeypatch.chdir(tmp_path)
-    assert latest_run(Path("runs")) == Path("runs/newer")
+    assert Run.latest().path == Path("runs/newer")
     os.utime(older / "run.json", (4, 4))
     assert invoke().output == "runs/older/report/index.html\n"
 

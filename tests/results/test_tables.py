@@ -217,7 +217,7 @@ def test_no_table_means_no_finished_cell(tmp_path):
 
 def test_reading_a_run_never_imports_torch():
     code = (
-        "import pkgutil, importlib, sys, merbench.results, merbench.report, merbench.cli.report\n"
+        "import pkgutil, importlib, sys, merbench.results, merbench.report, merbench.api.run\n"
         "for package in (merbench.results, merbench.report):\n"
         "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"

@@ -7,7 +7,7 @@ import time
 import pytest
 from rich.console import Console
 
-from merbench.cli.progress import ProgressWatcher
+from merbench.api.progress import ProgressWatcher
 from merbench.execution.cost import Costs
 from merbench.execution.local import LocalEngine
 from merbench.execution.plan import make_plan

@@ -1,20 +1,17 @@
-"""From `--backend`, `--scheduler` and `--jobs` to an engine."""
+"""What does the tasks of a run: from backend, scheduler and jobs to an engine."""
 
 from __future__ import annotations
 
-from typing import Literal
+import os
 
 import torch
 
-from merbench.cli.options import default_jobs
+from merbench.api.backends import Backend
 from merbench.errors import ConfigError
 from merbench.execution.cost import Costs
 from merbench.execution.device import choose_device
 from merbench.execution.engine import Engine
 from merbench.execution.local import LocalEngine
-
-Backend = Literal["local", "dask"]
-BACKENDS: tuple[Backend, ...] = ("local", "dask")
 
 
 def check_backend(backend: Backend, scheduler: str | None, jobs: int | None) -> None:
@@ -79,3 +76,8 @@ def device_of(backend: Backend, scheduler: str | None, wanted: str) -> str:
     if scheduler is None or wanted not in ("auto", "cuda"):
         return choose_device(wanted)
     return "cuda:0" if wanted == "cuda" else "cpu"
+
+
+def default_jobs() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,8 @@
-"""How a run shows itself: a bar on a terminal, a line a minute elsewhere."""
+"""How a run shows itself: a bar on a terminal or in a notebook, a line a minute elsewhere."""
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import time
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ class ProgressWatcher:
         engine: that does the tasks.
         costs: of tasks, learnt as they end.
         quiet: say nothing but what failed.
-        every: seconds between two lines where the console is no terminal.
+        every: seconds between two lines where there is no bar.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ProgressWatcher:
         self.seconds, self.at = 0.0, self.began
         self.every, self.over = every, threading.Event()
         self.lines = threading.Thread(target=self._lines, daemon=True)
+        self.lively = is_lively(console)
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -43,13 +45,13 @@ class ProgressWatcher:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
             console=console,
-            disable=quiet or not console.is_terminal,
+            disable=quiet or not self.lively,
         )
         self.shown = self.bar.add_task("", total=None, left="")
 
     def __enter__(self) -> ProgressWatcher:
         self.bar.start()
-        if not self.quiet and not self.console.is_terminal:
+        if not self.quiet and not self.lively:
             self.lines.start()
         return self
 
@@ -110,6 +112,13 @@ class ProgressWatcher:
             text += f", {self.failed} failed"
         left = max(self.seconds - (now - self.at), 0.0)
         return f"{text}, {duration(now - self.began)} so far, about {duration(left)} left"
+
+
+def is_lively(console: Console) -> bool:
+    """Say whether a bar can move there: on a terminal, or in a notebook that has widgets."""
+    if console.is_jupyter:
+        return importlib.util.find_spec("ipywidgets") is not None
+    return console.is_terminal
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""The self-check: whether this machine and this installation can do the work."""
