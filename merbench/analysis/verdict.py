@@ -12,6 +12,7 @@ import pandas as pd
 from merbench.analysis.contrasts import HEADLINE_METHOD, headline_of
 from merbench.analysis.evidence import Evidence, linear
 from merbench.analysis.findings import Inference, Statement
+from merbench.results.conditions import NoiseColumn
 from merbench.results.header import TableHeader
 from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 from merbench.statistics.corrections import holm
@@ -155,7 +156,9 @@ def _breakdowns(ground: Ground) -> Iterator[Statement]:
     found = ground.robustness[ground.robustness["measure"] == "breakdown"]
     unbroken = []
     for (noise, on), rows in found.groupby(["noise", "on"], sort=False):
-        where = f"{noise} on {on} modalities"
+        column = NoiseColumn(str(noise), str(on))
+        how = "(missing at random)" if column.at_random else f"on {on} modalities"
+        where = f"{noise} {how}"
         censored = rows["censored"].astype(bool)
         held = [str(m) for m in rows["method"][censored]]
         broken = rows[~censored].dropna(subset="value").sort_values("value", kind="stable")

@@ -30,6 +30,7 @@ PARTIAL_MEAN = "partial mean"
 COMPLETE = "complete"
 GRID_MEAN = "grid mean"
 NO_NOISE = NoiseColumn(CLEAN, "")
+AXES = {"severity": ("severity", "severities"), "missing rate": ("missing rate", "missing rates")}
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def summary_table(
     draws = len({c.draw for c in conditions if c.column == column})
     over = []
     if column.noise != CLEAN:
-        over.append(_plural(severities, "severity", "severities"))
+        over.append(_plural(severities, *AXES[column.axis]))
         if draws > 1:
             over.append(_plural(draws, "draw"))
     note = ""
@@ -141,7 +142,7 @@ def _file_name(metric: ConfusionMetric) -> str:
 
 def _told(confusion: Confusion, column: NoiseColumn) -> str:
     """Say which methods met a noise in training, and which take noised for absent."""
-    if column.noise == CLEAN:
+    if not column.is_noise:
         return ""
     header = confusion.header
     seen = [header.shown_as.get(m, m) for m in header.seen.get(column.noise, ())]

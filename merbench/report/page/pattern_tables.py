@@ -11,7 +11,7 @@ import pandas as pd
 from merbench.analysis.findings import Findings
 from merbench.report.page.cells import Cell, Column, TableView, columns_to_rows, ranked
 from merbench.report.page.numbers import bracket, join, percent
-from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
+from merbench.results.conditions import AT_RANDOM, CLEAN, NoiseColumn, columns_of
 from merbench.results.summary import MEAN, POOLED, Summary
 from merbench.statistics.outcome import ALPHA
 
@@ -57,8 +57,9 @@ def noise_title(column: NoiseColumn) -> str:
     """Return what a reader calls a noise column."""
     if column.noise == CLEAN:
         return "no noise"
-    where = "all" if column.on == "all" else column.on
-    return f"{column.noise} on {where}"
+    if column.at_random:
+        return f"{column.noise} (missing at random)"
+    return f"{column.noise} on {column.on}"
 
 
 def pattern_note(pattern: str, modalities: Sequence[str], on: str) -> str:
@@ -67,6 +68,8 @@ def pattern_note(pattern: str, modalities: Sequence[str], on: str) -> str:
     lost = [m for m in modalities if m not in present]
     if on == "all":
         return "all noised"
+    if on == AT_RANDOM:
+        return "some missing, at random"
     if not lost:
         return "all noised" if on == "present" else "nothing missing"
     return f"{join(lost)} {'noised' if on == 'absent' else 'missing'}"
