@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from merbench.errors import IncompleteError
 from merbench.results.averages import (
     Average,
+    Mean,
+    Pool,
     evaluate,
     grid_mean,
     matrix_size,
@@ -30,7 +32,6 @@ PARTIAL_MEAN = "partial mean"
 COMPLETE = "complete"
 GRID_MEAN = "grid mean"
 NO_NOISE = NoiseColumn(CLEAN, "")
-AXES = {"severity": ("severity", "severities"), "missing rate": ("missing rate", "missing rates")}
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,13 @@ def summary_tables(
 def summary_table(
     confusion: Confusion, metric: ConfusionMetric, column: NoiseColumn, partial: bool = False
 ) -> Summary:
-    """Return the table of one noise.
+    """Return the table of one noise, or of one way of missing at random.
 
-    Columns are the partial patterns in grid order, `mean` of these columns, `pooled` (one confusion
-    matrix over them for each seed, severity and draw), and the complete pattern, which is in
-    neither; noise on absent modalities has no complete column, since nothing is absent there.
+    Where modalities are missing at random, columns are the rates and `mean` of them; 0 is the
+    complete pattern, which is in no mean. Else they are the partial patterns in grid order, `mean`
+    of these, `pooled` (one confusion matrix over them for each seed, severity and draw), and the
+    complete pattern, which is in neither; noise on absent modalities has no complete column, since
+    nothing is absent there.
 
     Args:
         confusion: the run.
@@ -98,6 +101,8 @@ def summary_table(
     Raises:
         IncompleteError: naming the missing cells; or the run has no cell at all.
     """
+    if column.at_random:
+        return _rates_table(confusion, metric, column, partial)
     conditions, complete = confusion.header.conditions, confusion.header.complete
     of_pattern = {
         pattern: average
@@ -116,24 +121,60 @@ def summary_table(
     draws = len({c.draw for c in conditions if c.column == column})
     over = []
     if column.noise != CLEAN:
-        over.append(_plural(severities, *AXES[column.axis]))
+        over.append(_plural(severities, "severity", "severities"))
         if draws > 1:
             over.append(_plural(draws, "draw"))
     note = ""
     if partials:
         note = f"; {MEAN} and {POOLED} cover the {_plural(len(partials), 'partial pattern')}"
     note += _told(confusion, column)
-    stem = "-".join(part for part in (_file_name(metric), column.noise, column.on) if part)
     return _build(
         confusion,
         metric,
         averages,
         partial=partial,
-        stem=stem,
+        stem=_stem(metric, column),
         title=f"{metric.label}, {column.title}",
         over=over,
         note=note,
     )
+
+
+def _rates_table(
+    confusion: Confusion, metric: ConfusionMetric, column: NoiseColumn, partial: bool
+) -> Summary:
+    header = confusion.header
+    own = [(k, c) for k, c in enumerate(header.conditions) if c.column == column]
+    of_rate = {
+        rate_name(rate): Mean(tuple(Pool((k,)) for k, c in own if c.severity == rate))
+        for rate in sorted({c.severity for _, c in own})
+    }
+    averages: dict[str, Average] = {}
+    clean = over_settings(header.conditions, header.complete, NO_NOISE)
+    if clean is not None:
+        averages[rate_name(0)] = clean
+    averages |= of_rate
+    averages[MEAN] = Mean(tuple(of_rate.values()))
+    draws = len({c.draw for _, c in own})
+    return _build(
+        confusion,
+        metric,
+        averages,
+        partial=partial,
+        stem=_stem(metric, column),
+        title=f"{metric.label}, {column.title}",
+        over=[_plural(draws, "draw")] if draws > 1 else [],
+        note=f"; columns are shares of all modalities, {MEAN} is over those above 0",
+    )
+
+
+def rate_name(rate: float) -> str:
+    """Return what a column of a missing rate is called."""
+    return f"{rate:.4g}"
+
+
+def _stem(metric: ConfusionMetric, column: NoiseColumn) -> str:
+    return "-".join(part for part in (_file_name(metric), column.noise, column.on) if part)
 
 
 def _file_name(metric: ConfusionMetric) -> str:
