@@ -52,6 +52,7 @@ class Summary:
             in a confusion matrix; `seeds`: how many are averaged. NaN where there is no value.
         names: label -> how the method is shown, where that is not its label.
         averages: column -> what is averaged in it.
+        headline: of an overview, the column that comparisons are about.
     """
 
     stem: str
@@ -63,6 +64,7 @@ class Summary:
     frame: pd.DataFrame
     names: Mapping[str, str] = field(default_factory=dict)
     averages: Mapping[str, Average] = field(default_factory=dict)
+    headline: str = ""
 
     def wide(self, quantity: str = "value") -> pd.DataFrame:
         """Return one quantity with methods down and columns across."""
@@ -207,6 +209,7 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
         IncompleteError: as for `summary_table`.
     """
     averages = overview_averages(confusion.header)
+    headline = headline_of(confusion.header)
     note = ""
     if GRID_MEAN in averages:
         note = f"; {GRID_MEAN}: over severities, then noises, then patterns, without the noise-free"
@@ -219,7 +222,20 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
         title=f"{metric.label}, overview",
         over=[],
         note=note,
+        headline=headline,
     )
+
+
+def headline_of(header: TableHeader) -> str:
+    """Return the column of the overview that comparisons are about.
+
+    The grid mean, where noise meets patterns that lack something; else the partial mean: noise on
+    the complete pattern alone is not what robustness to missing modalities is about.
+    """
+    noisy = {c.pattern for c in header.conditions if c.column.is_noise}
+    there = overview_averages(header)
+    wanted = (GRID_MEAN, PARTIAL_MEAN) if noisy - {header.complete} else (PARTIAL_MEAN, GRID_MEAN)
+    return next(column for column in (*wanted, COMPLETE) if column in there)
 
 
 def overview_averages(header: TableHeader) -> dict[str, Average]:
@@ -244,6 +260,7 @@ def _build(
     title: str,
     over: list[str],
     note: str,
+    headline: str = "",
 ) -> Summary:
     if not confusion.done.any():
         raise IncompleteError("the run has no finished cell")
@@ -275,6 +292,7 @@ def _build(
         frame,
         header.shown_as,
         averages,
+        headline,
     )
 
 
