@@ -247,7 +247,7 @@ class NmerConfig(NetworkConfig):
     # At 1e-3 and above its post-norm Transformer settles at a constant output.
     search_space: ClassVar[SearchSpace] = {
         "beta": Float(1e-5, 1.0, log=True),
-        "lr": Float(3e-5, 3e-3, log=True),
+        "lr": Float(3e-5, 1e-3, log=True),
     }
 
     @model_validator(mode="before")
