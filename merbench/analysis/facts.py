@@ -171,12 +171,13 @@ def _tuning(tuned: Record, header: TableHeader) -> str:
     if not methods:
         return ""
     without = [label for label in header.methods if label not in methods]
-    untouched = [name for name in header.folds if name in tuned.get("untouched", ())]
+    untouched = [name for name in header.folds if name in _listed(tuned.get("untouched"))]
     names = ", ".join(untouched) or "none"
+    took = ", ".join(f"{label} {cost.get('seconds')}" for label, cost in methods.items())
     return _words(
         f"{tuned.get('trials')} trials of each method on validation data of fold "
-        f"{', '.join(map(str, tuned.get('folds', ())))}",
-        f"seconds: {', '.join(f'{label} {cost.get("seconds")}' for label, cost in methods.items())}",
+        f"{', '.join(map(str, _listed(tuned.get('folds'))))}",
+        f"seconds: {took}",
         without and f"not tuned: {', '.join(without)}",
         "all folds test on utterances that tuning has not seen"
         if len(untouched) == len(header.folds)
@@ -218,6 +219,10 @@ def resolved_suite(record: Record) -> dict[str, Any]:
 
 def _folds(record: Record) -> list[Record]:
     return _mappings(record.get("folds"))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _mappings(value: object) -> list[Record]:

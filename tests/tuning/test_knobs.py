@@ -24,7 +24,7 @@ def knobs(method, **training):
     return {knob.key: knob for knob in knobs_of(suite.methods[0], built)}
 
 
-@pytest.mark.parametrize("name", [n for n in loadable("methods")])
+@pytest.mark.parametrize("name", loadable("methods"))
 def test_every_method_has_knobs_whose_spaces_hold_its_own_values(name) -> None:
     found = knobs(name)
     assert found
