@@ -120,9 +120,12 @@ class MethodStudy:
     ) -> None:
         self.label, self.knobs, self._seed = label, {k.key: k for k in knobs}, seed
         self._spaces = {knob.key: _distribution(knob.space) for knob in knobs}
-        self._study = optuna.create_study(
-            storage=storage, study_name=label, direction="maximize", load_if_exists=True
-        )
+        if label in optuna.get_all_study_names(storage):
+            self._study = optuna.load_study(study_name=label, storage=storage)
+        else:
+            self._study = optuna.create_study(
+                storage=storage, study_name=label, direction="maximize"
+            )
         made_for = {**made_for, "space": {key: repr(knob) for key, knob in self.knobs.items()}}
         before = self._study.user_attrs.get(_MADE_FOR)
         if before is None:

@@ -35,6 +35,12 @@ def suite(**changes):
     }
 
 
+def written(merbench, **changes):
+    path = merbench.folder / "small.yaml"
+    path.write_text(json.dumps(suite(**changes)))
+    return path
+
+
 def trials(root):
     """Return the rows of the table, without what a clock says."""
     with (root / "trials.csv").open(newline="") as file:
@@ -82,9 +88,12 @@ def test_the_test_part_is_never_read(tmp_path) -> None:
 
 
 def test_what_won_runs_as_it_is_and_scores_on_validation_what_the_study_says(merbench) -> None:
-    path = merbench.suite(
-        "small.yaml",
-        **suite(methods=["zero_fill", "logreg"], contrasts=[["zero_fill", "logreg"]], seeds=[0, 1]),
+    path = written(
+        merbench,
+        methods=["zero_fill", "logreg"],
+        contrasts=[["zero_fill", "logreg"]],
+        seeds=[0, 1],
+        training={**QUICK, "epochs": 3},
     )
     said = merbench("tune", path, "--trials", 3, "--jobs", 1, "--json", "--methods", "zero_fill")
     assert said.code == 0, said.err
@@ -101,13 +110,11 @@ def test_what_won_runs_as_it_is_and_scores_on_validation_what_the_study_says(mer
     assert (tuned.tuned.trials, tuned.tuned.untouched) == (3, ("1",))
     merbench.run(told["suite"], "out", "--folds", "1", "--seeds", "0")
     run = Run("out")
-    curve = run.curves
-    chosen = curve["valid_partial"].max()
-    assert chosen == pytest.approx(method["best"])
+    assert run.curves["valid_partial"].max() == pytest.approx(method["best"])
 
 
 def test_a_study_of_another_suite_is_refused(merbench) -> None:
-    path = merbench.suite("small.yaml", **suite())
+    path = written(merbench)
     assert merbench("tune", path, "--trials", 1, "--jobs", 1, "--out", "t").code == 0
     before = (merbench.folder / "t" / JOURNAL).read_bytes()
     said = merbench("tune", path, "--trials", 1, "--jobs", 1, "--out", "t", "--seeds", 3)
@@ -117,7 +124,7 @@ def test_a_study_of_another_suite_is_refused(merbench) -> None:
 
 
 def test_a_method_whose_own_settings_fail_is_told_and_the_others_are_tuned(merbench) -> None:
-    path = merbench.suite("small.yaml", **suite(methods=["logreg", "tests.tuning.world:Broken"]))
+    path = written(merbench, methods=["logreg", "tests.tuning.world:Broken"])
     said = merbench("tune", path, "--trials", 2, "--jobs", 1, "--quiet")
     assert said.code == 1
     assert "failed: Broken, with its own settings: ArithmeticError: no such estimator" in said.err
