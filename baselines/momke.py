@@ -31,6 +31,7 @@ from merbench.methods.parts.draws import Dropout
 from merbench.methods.parts.encoders import WIDTH, Encoder, build_encoder
 from merbench.methods.parts.layers import Classifier, initialise
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Int, SearchSpace
 
 from .presence import present
 
@@ -213,6 +214,7 @@ class MomkeConfig(NetworkConfig):
 
     depth: PositiveInt = 2
     include_complete: bool = True
+    search_space: ClassVar[SearchSpace] = {"depth": Int(1, 4)}
 
 
 class Momke(NetworkMethod):

@@ -202,7 +202,7 @@ def make_plan(loaded: LoadedSuite, device: str = "cpu") -> Plan:
         device=device,
         fleet=fleet_size(suite.numerics.fleet, device),
     )
-    return _lay_out(loaded, protocol, folds)
+    return lay_out(loaded, protocol, folds)
 
 
 def _chosen(folds: tuple[Fold, ...], names: Sequence[str]) -> tuple[Fold, ...]:
@@ -213,7 +213,12 @@ def _chosen(folds: tuple[Fold, ...], names: Sequence[str]) -> tuple[Fold, ...]:
     return tuple(fold for fold in folds if not names or fold.name in names)
 
 
-def _lay_out(loaded: LoadedSuite, protocol: Protocol, folds: tuple[Fold, ...]) -> Plan:
+def lay_out(loaded: LoadedSuite, protocol: Protocol, folds: tuple[Fold, ...]) -> Plan:
+    """Return the plan of a suite's methods and seeds on folds of a protocol's corpus.
+
+    Raises:
+        ConfigError: a method's entry asks for what the method or the suite has not.
+    """
     suite, keys = loaded.suite, Keys(protocol)
     stages: dict[str, StageTask] = {}
     drafts: list[CellTask] = []

@@ -28,6 +28,7 @@ from merbench.suite.entries import (
 from merbench.suite.gate import GateConfig
 from merbench.suite.problems import Problem, Problems, shown
 from merbench.suite.source import Source
+from merbench.suite.tuned import TunedConfig
 from merbench.training.config import TrainingConfig
 
 Pattern = tuple[str, ...]
@@ -147,6 +148,7 @@ class Suite(Config):
     metrics: tuple[Name, ...] = Field(("wa", "ua", "f1"), strict=False, min_length=1)
     numerics: NumericsConfig = NumericsConfig()
     gate: GateConfig = GateConfig()
+    tuned: TunedConfig | None = Field(None, description="how `merbench tune` found the settings")
 
     @field_validator("name")
     @classmethod
@@ -233,11 +235,13 @@ class Suite(Config):
     def hash(self) -> str:
         """Sha256 of the resolved suite.
 
-        Comments, order of keys and defaults do not enter, and neither do tolerances of the gate,
-        which change no result, nor where the corpus lies: its fingerprint says what it is.
+        Comments, order of keys and defaults do not enter, and neither do tolerances of the gate
+        and the story of the settings, which change no result, nor where the corpus lies: its
+        fingerprint says what it is.
         """
         resolved = self.resolved()
-        resolved.pop("gate")
+        for section in ("gate", "tuned"):
+            resolved.pop(section)
         resolved["corpus"].pop("path", None)
         if not self.grid.missing:  # so that suites keep the hash they had before there was any
             del resolved["grid"]["missing"]
