@@ -98,10 +98,11 @@ def _say(ended: Round) -> None:
 def _warn(tuned: Tuned) -> None:
     if tuned.error is not None:
         click.echo(f"failed: {tuned.label}, with its own settings: {tuned.error}", err=True)
-    for key in tuned.edges if tuned.best is not None else ():
+    best = {} if tuned.best is None else tuned.best.values
+    for key in tuned.edges:
         click.echo(
-            f"warning: {tuned.label}: the best {key}, {_shown(tuned.best.values[key])}, lies at "
-            "the edge of its space; a better one may lie beyond",
+            f"warning: {tuned.label}: the best {key}, {_shown(best[key])}, lies at the edge of its "
+            "space; a better one may lie beyond",
             err=True,
         )
 

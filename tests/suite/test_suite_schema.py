@@ -141,7 +141,9 @@ def test_comments_order_of_keys_and_written_out_defaults_leave_the_hash() -> Non
     assert load(rewritten).hash == load(SMALL).hash
 
 
-UNCHANGING = ["gate.alpha=0.1", "gate.tolerances=[{points: 2}]"]
+TUNED = """tuned={trials: 3, select_by: ua, folds: ['1'], seeds: [0], untouched: ['1'], methods:
+{nmer: {seconds: 1.5, epochs: 9, own: 0.4, best: 0.5}}}"""
+UNCHANGING = ["gate.alpha=0.1", "gate.tolerances=[{points: 2}]", TUNED]
 CHANGES = [
     "name=other",
     "version=3",
