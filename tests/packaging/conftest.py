@@ -1,4 +1,4 @@
-"""The distributions, built once from a copy of the tree, and an environment with nothing to spare."""
+"""The distributions, built once from a copy of the tree, and one of them installed."""
 
 from __future__ import annotations
 

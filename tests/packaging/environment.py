@@ -76,4 +76,3 @@ def _link(name: str, site: Path) -> None:
     for top in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
         if not (site / top).exists():
             (site / top).symlink_to(Path(str(package.locate_file(top))))
-

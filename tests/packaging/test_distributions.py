@@ -23,6 +23,13 @@ INSTALLED_AS = {
     "baselines": "merbench_baselines",
     "suites": "merbench_suites",
 }
+# Modules that are for those who have more installed.
+OPTIONAL = {
+    "merbench.execution.cluster": {"dask", "distributed"},
+    "merbench.testing": {"pytest"},
+    "merbench.check.pytest_plugin": {"pytest"},
+    "merbench.skeletons.test_of_reader": {"pytest"},
+}
 # Command, and the extra without which it says so.
 EXTRAS = [
     (("run", "tiny.yaml", "--backend", "dask"), "dask"),
@@ -89,11 +96,8 @@ print(json.dumps(missing))
     said = installed("-W", "ignore", "-c", program)
     assert said.code == 0, said.err
     missing = json.loads(said.out)
-    allowed = {"merbench.execution.cluster": {"dask", "distributed"}, "merbench.testing": {"pytest"}}
-    allowed |= {"merbench.check.pytest_plugin": {"pytest"}}
-    allowed |= {"merbench.skeletons.test_of_reader": {"pytest"}}
     for module, what in missing.items():
-        places = [names for prefix, names in allowed.items() if module.startswith(prefix)]
+        places = [names for prefix, names in OPTIONAL.items() if module.startswith(prefix)]
         assert any(what in names for names in places), f"{module} needs {what}"
     assert missing, "the extras were there: nothing was shown"
 
