@@ -31,6 +31,7 @@ from merbench.methods.parts.layers import LEAK, Classifier, initialise, masked_m
 from merbench.methods.parts.pairs import Halves, halves, pair
 from merbench.methods.parts.targets import complete_targets, known_modalities, missing_targets
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 # Similarities are multiplied by e: the released temperature is exp(1), and nothing trains it.
 SHARPNESS = math.e
@@ -204,6 +205,10 @@ class CifMminConfig(NetworkConfig):
     mse_weight: NonNegativeFloat = 8.0
     invariant_weight: NonNegativeFloat = 100.0
     include_complete: bool = False
+    search_space: ClassVar[SearchSpace] = {
+        "contrast_weight": Float(0.1, 10.0, log=True),
+        "mse_weight": Float(0.8, 80.0, log=True),
+    }
 
 
 class CifMmin(NetworkMethod):

@@ -31,6 +31,7 @@ from merbench.methods.parts.imagination import AUTOENCODERS, ResidualAutoencoder
 from merbench.methods.parts.layers import Classifier, concatenate, initialise, masked_mse
 from merbench.methods.parts.targets import complete_targets, known_modalities
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 from .presence import over_columns, present
 from .zero_fill import PUBLISHED, FusionNetwork, FusionStage
@@ -122,6 +123,7 @@ class CraConfig(NetworkConfig):
 
     mse_weight: NonNegativeFloat = 1.0
     include_complete: bool = False
+    search_space: ClassVar[SearchSpace] = {"mse_weight": Float(0.05, 20.0, log=True)}
 
 
 class Cra(NetworkMethod):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat
@@ -9,12 +11,14 @@ from sklearn.linear_model import LogisticRegression
 
 from merbench.methods.base import FitContext, MethodConfig
 from merbench.methods.sklearn import LinearWeights, PooledClassifier
+from merbench.tuning.space import Float, SearchSpace
 
 
 class LogRegConfig(MethodConfig):
     """Settings of the logistic regression: `C` is scikit-learn's inverse penalty."""
 
     C: PositiveFloat = 0.01
+    search_space: ClassVar[SearchSpace] = {"C": Float(1e-4, 10.0, log=True)}
 
 
 class LogReg(PooledClassifier):

@@ -25,6 +25,7 @@ from merbench.methods.parts.imagination import AUTOENCODERS, CODE, Cascade
 from merbench.methods.parts.layers import Classifier, concatenate, initialise, masked_mse
 from merbench.methods.parts.targets import known_modalities, missing_targets
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 from .zero_fill import PUBLISHED, FusionNetwork, FusionStage
 
@@ -123,6 +124,10 @@ class MminConfig(NetworkConfig):
     cycle: Literal["on", "off"] = "on"
     imagination: Literal["on", "off"] = "on"
     include_complete: bool = False
+    search_space: ClassVar[SearchSpace] = {
+        "forward_weight": Float(0.4, 40.0, log=True),
+        "cycle_weight": Float(0.2, 20.0, log=True),
+    }
 
     @model_validator(mode="after")
     def _go_together(self) -> MminConfig:

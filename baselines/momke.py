@@ -31,6 +31,7 @@ from merbench.methods.parts.draws import Dropout
 from merbench.methods.parts.encoders import WIDTH, Encoder, build_encoder
 from merbench.methods.parts.layers import Classifier, initialise
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Int, SearchSpace
 
 from .presence import present
 
@@ -45,14 +46,21 @@ class FeedForward(nn.Sequential):
 class Knowledge(nn.Module):
     """What an expert makes of any modality's embedding: residual layers `x + v + mlp(v)`, v = W x.
 
-    The paper's layer is attention over the utterances of a dialogue and an MLP. Of one utterance,
-    attention is its value projection.
+    The released layer is attention over the utterances of a dialogue and an MLP. Of one utterance,
+    attention is its value projection. It starts from the framework's default: no norm holds what
+    the residuals add, and from Kaiming's larger weights an expert dies in its first epoch.
     """
 
     def __init__(self, depth: int) -> None:
         super().__init__()
         self.values = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(depth))
         self.layers = nn.ModuleList(FeedForward(WIDTH, WIDTH) for _ in range(depth))
+
+    def restart(self) -> None:
+        """Draw the framework's initial weights."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., d)."""
@@ -90,6 +98,13 @@ class _ExpertsNetwork(Network):
         embedding: Tensor = expert.get_submodule("encoder")(observed)
         return embedding
 
+    def initialise(self) -> None:
+        """Draw the initial weights."""
+        initialise(self)
+        for module in self.modules():
+            if isinstance(module, Knowledge):
+                module.restart()
+
     def knows(self, number: int, h: Tensor) -> Tensor:
         """Return (B, d) what an expert makes of embeddings."""
         known: Tensor = self.experts[number].get_submodule("knowledge")(h)
@@ -110,7 +125,7 @@ class UnimodalNetwork(_ExpertsNetwork):
         self.classifiers = nn.ModuleList(
             Classifier(WIDTH, shape.classes, dropout) for _ in shape.modalities
         )
-        initialise(self)
+        self.initialise()
 
     def logits(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return (B, C) logits of each modality alone."""
@@ -138,7 +153,7 @@ class MixtureNetwork(_ExpertsNetwork):
         self.project = nn.Linear(modalities * WIDTH, modalities * WIDTH)
         self.dropout = Dropout(dropout)
         self.classifier = Classifier(modalities * WIDTH, shape.classes, dropout)
-        initialise(self)
+        self.initialise()
 
     def fuse(self, embeddings: Mapping[str, Tensor], states: Tensor) -> Tensor:
         """Return (B, C) logits."""
@@ -199,6 +214,7 @@ class MomkeConfig(NetworkConfig):
 
     depth: PositiveInt = 2
     include_complete: bool = True
+    search_space: ClassVar[SearchSpace] = {"depth": Int(1, 4)}
 
 
 class Momke(NetworkMethod):

@@ -36,6 +36,7 @@ from merbench.methods.parts.encoders import WIDTH, Encoders
 from merbench.methods.parts.layers import Classifier, initialise
 from merbench.methods.parts.pairs import Halves, halves, pair
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 from .cra import Residual
 from .presence import over_columns, present
@@ -212,6 +213,10 @@ class RedcoreConfig(NetworkConfig):
     mse_weight: NonNegativeFloat = 0.15
     step: NonNegativeFloat = 0.1
     include_complete: bool = True
+    search_space: ClassVar[SearchSpace] = {
+        "kl_weight": Float(1e-4, 0.1, log=True),
+        "mse_weight": Float(0.015, 1.5, log=True),
+    }
 
 
 class Redcore(NetworkMethod):

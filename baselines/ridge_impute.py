@@ -16,6 +16,7 @@ from merbench.methods.base import NetworkMethod, Sampling, Stage, StateUse
 from merbench.methods.parts.encoders import WIDTH
 from merbench.methods.parts.layers import Init
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 from .mean_impute import MEMORY, ImputingNetwork, ImputingStage
 from .presence import over_columns
@@ -101,6 +102,7 @@ class RidgeImputeConfig(ZeroFillConfig):
     """Settings of ridge imputation: `ridge` is the penalty in units of the mean variance."""
 
     ridge: PositiveFloat = 0.1
+    search_space: ClassVar[SearchSpace] = {"ridge": Float(1e-3, 1e3, log=True)}
 
 
 class RidgeImpute(NetworkMethod):

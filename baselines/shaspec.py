@@ -27,6 +27,7 @@ from merbench.methods.parts.encoders import WIDTH
 from merbench.methods.parts.layers import Classifier, initialise
 from merbench.methods.parts.pairs import Halves
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 from .presence import present
 
@@ -111,6 +112,10 @@ class ShaSpecConfig(NetworkConfig):
     shared_weight: NonNegativeFloat = 0.1
     specific_weight: NonNegativeFloat = 0.02
     include_complete: bool = True
+    search_space: ClassVar[SearchSpace] = {
+        "shared_weight": Float(0.01, 1.0, log=True),
+        "specific_weight": Float(0.002, 0.2, log=True),
+    }
 
 
 class ShaSpec(NetworkMethod):

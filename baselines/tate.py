@@ -35,6 +35,7 @@ from merbench.methods.parts.encoders import WIDTH, Encoders
 from merbench.methods.parts.layers import Classifier, initialise
 from merbench.methods.parts.targets import complete_targets
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 from .presence import present
 from .zero_fill import PUBLISHED, FusionNetwork, FusionStage
@@ -148,6 +149,7 @@ class TateConfig(NetworkConfig):
 
     weight: NonNegativeFloat = 0.1
     include_complete: bool = True
+    search_space: ClassVar[SearchSpace] = {"weight": Float(0.01, 1.0, log=True)}
 
 
 class Tate(NetworkMethod):

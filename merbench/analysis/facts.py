@@ -154,10 +154,35 @@ def protocol(record: Record, header: TableHeader) -> tuple[Fact, ...]:
             suite and "picked on validation data by the mean over partial patterns, never on test",
             header.imported and f"not known of {', '.join(header.imported)}",
         ),
+        "Tuning": _tuning(_section(suite, "tuned"), header),
         "Training that is incomplete": f"{100 * float(suite.get('train_missing_rate') or 0):.0f} %",
         "Donors the fold trained on": _words(*_donors(record)),
     }
     return _facts(facts)
+
+
+def _tuning(tuned: Record, header: TableHeader) -> str:
+    """Say what was spent on the settings, on whom, and which folds that leaves untouched."""
+    methods = {
+        label: cost
+        for label, cost in _section(tuned, "methods").items()
+        if label in header.methods and isinstance(cost, Mapping)
+    }
+    if not methods:
+        return ""
+    without = [label for label in header.methods if label not in methods]
+    untouched = [name for name in header.folds if name in _listed(tuned.get("untouched"))]
+    names = ", ".join(untouched) or "none"
+    took = ", ".join(f"{label} {cost.get('seconds')}" for label, cost in methods.items())
+    return _words(
+        f"{tuned.get('trials')} trials of each method on validation data of fold "
+        f"{', '.join(map(str, _listed(tuned.get('folds'))))}",
+        f"seconds: {took}",
+        without and f"not tuned: {', '.join(without)}",
+        "all folds test on utterances that tuning has not seen"
+        if len(untouched) == len(header.folds)
+        else f"folds that test on utterances tuning has not seen: {names}",
+    )
 
 
 def test_to_train(record: Record, header: TableHeader) -> float:
@@ -194,6 +219,10 @@ def resolved_suite(record: Record) -> dict[str, Any]:
 
 def _folds(record: Record) -> list[Record]:
     return _mappings(record.get("folds"))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _mappings(value: object) -> list[Record]:

@@ -13,6 +13,7 @@ from merbench import seeds
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.corpus.folds import PARTS, Fold, FoldsConfig, make_folds
 from merbench.corpus.load import configure, load_corpus, parse_spec, read
+from merbench.corpus.selected import selected, with_sequences
 from merbench.errors import CorpusError
 
 UTTERANCES = 360
@@ -66,7 +67,7 @@ def _divided(corpus: Corpus) -> Ground:
     train, valid, test = (_some(getattr(fold, part), MOST[part], part) for part in PARTS)
     kept = np.sort(np.concatenate([train, valid, test]))
     train, valid, test = (np.searchsorted(kept, rows) for rows in (train, valid, test))
-    return Ground(_selected(corpus, kept), Fold(fold.name, train, valid, test))
+    return Ground(selected(corpus, kept), Fold(fold.name, train, valid, test))
 
 
 def _scheme(corpus: Corpus) -> FoldsConfig:
@@ -89,30 +90,6 @@ def _some(members: Indices, most: int, part: str) -> Indices:
         return members
     rng = seeds.generator("audit", part)
     return np.sort(rng.choice(members, most, replace=False))
-
-
-def _selected(corpus: Corpus, kept: Indices) -> Corpus:
-    """Return some utterances of a corpus as one of its own."""
-    rows = kept.tolist()
-
-    def of(column: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
-        return None if column is None else column[kept]
-
-    return Corpus(
-        corpus.name,
-        tuple(corpus.utterances[u] for u in rows),
-        corpus.labels[kept],
-        corpus.classes,
-        tuple(_with_sequences(m, [m.sequence(u) for u in rows]) for m in corpus.modalities),
-        of(corpus.speakers),
-        of(corpus.sessions),
-        of(corpus.dialogues),
-    )
-
-
-def _with_sequences(modality: Modality, sequences: list[NDArray[np.float32]]) -> Modality:
-    offsets = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
-    return Modality(modality.name, modality.kind, np.concatenate(sequences), offsets)
 
 
 def _pinned(corpus: Corpus, like: Corpus) -> Corpus:
@@ -165,4 +142,4 @@ def _spoilt(modality: Modality, members: Indices) -> Modality:
     for u, length in zip(there.tolist(), lengths.tolist(), strict=True):
         noise = rng.standard_normal((length, modality.width)) + 3.0
         sequences[u] = (scale * noise).astype(np.float32)
-    return _with_sequences(modality, sequences)
+    return with_sequences(modality, sequences)

@@ -28,6 +28,7 @@ _COMMANDS = {
     "check": "Hold a run against a reference: the gate for CI.",
     "compare": "Show paired differences of two runs, or of methods of one.",
     "audit": "Check that a method keeps the protocol.",
+    "tune": "Tune the methods of a suite on validation data, with equal budgets.",
     "list": "List methods, noises, readers, suites or metrics.",
     "new": "Write a method, noise, reader or metric to start from.",
     "runs": "List the runs under runs/, or remove them.",

@@ -26,6 +26,7 @@ _LITTLE_DISK, _LITTLE_MEMORY = 2 * _GIB, 2 * _GIB  # what `full_grid` takes, rou
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _EXTRAS = {
     "distributed": "Dask: --backend dask; pip install 'merbench[dask]'",
+    "optuna": "Optuna: merbench tune; pip install 'merbench[tune]'",
     "ipywidgets": "a progress bar in notebooks; pip install ipywidgets",
 }
 _LONGEST = 200  # characters of a variable's value

@@ -18,6 +18,7 @@ from merbench.methods.parts.imagination import AUTOENCODERS, CODE, Cascade, Casc
 from merbench.methods.parts.layers import Classifier, initialise, masked_mse
 from merbench.methods.parts.targets import complete_targets, known_modalities, missing_targets
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,10 @@ class IfMminConfig(NetworkConfig):
     invariant: Literal["on", "off"] = "on"
     cmd: Literal["on", "off"] = "on"
     include_complete: bool = False
+    search_space: ClassVar[SearchSpace] = {
+        "mse_weight": Float(0.1, 10.0, log=True),
+        "invariant_weight": Float(1.0, 1e3, log=True),
+    }
 
     @model_validator(mode="after")
     def _go_together(self) -> IfMminConfig:

@@ -34,6 +34,7 @@ from merbench.methods.parts.layers import Classifier, initialise, masked_mse
 from merbench.methods.parts.targets import complete_targets, known_modalities
 from merbench.methods.parts.vae import ConditionalVae, Output, Reduction, Tokens
 from merbench.training.config import StageTraining
+from merbench.tuning.space import Float, SearchSpace
 
 Switch = Literal["on", "off"]
 _OF_THE_VAE = (
@@ -243,6 +244,11 @@ class NmerConfig(NetworkConfig):
     scheduler: Switch = "on"
     vae: Switch = "on"
     invariant: Switch = "on"
+    # At 1e-3 and above its post-norm Transformer settles at a constant output.
+    search_space: ClassVar[SearchSpace] = {
+        "beta": Float(1e-5, 1.0, log=True),
+        "lr": Float(3e-5, 1e-3, log=True),
+    }
 
     @model_validator(mode="before")
     @classmethod

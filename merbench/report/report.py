@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from merbench.analysis.build import analyse
 from merbench.analysis.facts import SUITE, read_record, resolved_suite
@@ -15,6 +11,7 @@ from merbench.analysis.summary_json import to_json
 from merbench.report.figures import write_figures
 from merbench.report.page.page import render_page
 from merbench.report.tables import write_tables
+from merbench.suite.written import to_yaml
 
 PAGE, NUMBERS = "index.html", "summary.json"
 FIGURES, TABLES = "figures", "tables"
@@ -51,20 +48,11 @@ def write_reports(run_dirs: Sequence[Path], out: Path, partial: bool = False) ->
         write_tables(found, own / TABLES)
         write_figures(found, own / FIGURES)
         if suite := resolved_suite(record):
-            _write(own / SUITE, _yaml(suite))
+            _write(own / SUITE, to_yaml(suite))
     _write(out / NUMBERS, to_json(findings))
     page = out / PAGE
     _write(page, render_page(findings))
     return page
-
-
-def _yaml(content: Mapping[str, Any]) -> str:
-    text = io.StringIO()
-    yaml = YAML(typ="safe")
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump(dict(content), text)
-    return text.getvalue()
 
 
 def _write(path: Path, text: str) -> None:

@@ -25,7 +25,7 @@ def fresh(method: str, **settings):
 def test_every_linear_and_convolution_starts_kaiming_normal_with_zero_bias(method) -> None:
     for network in fresh(method):
         for name, layer in network.named_modules():
-            if not isinstance(layer, nn.Linear | nn.Conv1d):
+            if not isinstance(layer, nn.Linear | nn.Conv1d) or ".knowledge." in name:
                 continue
             weight = layer.weight.detach()
             n, fan_in = weight.numel(), weight[0].numel()
@@ -36,6 +36,15 @@ def test_every_linear_and_convolution_starts_kaiming_normal_with_zero_bias(metho
             assert layer.bias is None or not layer.bias.any(), name
             # Normal and not uniform: a uniform of this spread ends at 1.73 of it.
             assert n < 1000 or weight.abs().max() > 2 * expected, name
+
+
+def test_what_momkes_experts_know_starts_from_the_frameworks_default() -> None:
+    for network in fresh("momke"):
+        known = {n: p for n, p in network.named_parameters() if ".knowledge." in n}
+        assert len(known) == 3 * 2 * 3 * 2  # experts, layers, linears, weights and biases
+        for parameter in known.values():
+            assert parameter.abs().max() <= 1 / math.sqrt(128)
+            assert parameter.std() > 0.5 / math.sqrt(128)
 
 
 def test_modality_dropout_can_start_as_released() -> None:
