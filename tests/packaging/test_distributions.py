@@ -108,8 +108,9 @@ def test_pip_finds_nothing_missing(installed):
 
 
 def test_a_suite_runs_with_methods_of_both_packages(installed, tmp_path):
-    (tmp_path / "tiny.yaml").write_text(json.dumps(TINY), "utf-8")
-    arguments = ("--methods", "logreg,nmer", "--folds", "1", "--jobs", "1", "--out", "run")
+    suite = {**TINY, "methods": ["logreg", "if_mmin"]}
+    (tmp_path / "tiny.yaml").write_text(json.dumps(suite), "utf-8")
+    arguments = ("--folds", "1", "--jobs", "1", "--out", "run")
     said = command(installed, "run", "tiny.yaml", *arguments, cwd=tmp_path)
     assert said.code == 0, said.err
     assert re.search(r"^logreg .*\d", said.out, re.MULTILINE), said.out
