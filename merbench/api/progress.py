@@ -110,8 +110,9 @@ class ProgressWatcher:
         text = f"{self.total - len(self.left)}/{self.total} tasks"
         if self.failed:
             text += f", {self.failed} failed"
-        left = max(self.seconds - (now - self.at), 0.0)
-        return f"{text}, {duration(now - self.began)} so far, about {duration(left)} left"
+        left = self.seconds - (now - self.at)
+        rest = f"about {duration(left)} left" if left > 0 else "longer than expected"
+        return f"{text}, {duration(now - self.began)} so far, {rest}"
 
 
 def is_lively(console: Console) -> bool:

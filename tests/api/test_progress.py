@@ -14,7 +14,9 @@ from merbench.execution.plan import make_plan
 from merbench.execution.tasks import Outcome
 from merbench.suite.load import load_suite
 
-LINE = re.compile(r"(\d)/8 tasks(, \d failed)?, \d+ s so far, about (\d+) s left")
+LINE = re.compile(
+    r"(\d)/8 tasks(, \d failed)?, \d+ s so far, (?:about (\d+) s left|longer than expected)"
+)
 
 
 @pytest.fixture
@@ -64,6 +66,15 @@ def test_the_line_tells_done_failed_and_time_left_by_what_tasks_took(tasks):
     assert last[2] == ", 1 failed"
     # Two cells of known cost; a failure teaches nothing, least of all that its kind takes no time.
     assert int(last[3]) == pytest.approx(80 + shown.costs.total(stages), abs=2)
+
+
+def test_what_takes_longer_than_expected_does_not_promise_an_end(tasks):
+    with watcher() as shown:
+        shown.start(tasks, 0)
+        shown.seconds = 0.1  # of tasks that take for ever
+        told = len(lines(shown))
+        wait_for_lines(shown, told + 5)
+    assert lines(shown)[-1][0].endswith(", longer than expected")
 
 
 def test_quiet_runs_say_what_failed_and_nothing_else(tasks):

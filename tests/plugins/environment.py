@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +50,15 @@ class Environment:
     def __call__(self, *arguments: object, cwd: Path | None = None) -> Said:
         """Run its Python."""
         python = self.folder / "bin" / "python"
+        return self.run([python, *arguments], cwd or self.folder)
+
+    @staticmethod
+    def run(arguments: Iterable[object], cwd: Path) -> Said:
+        """Run a program, on one thread and without variables of merbench's."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MERBENCH_")}
         done = subprocess.run(
-            [str(python), *map(str, arguments)],
-            cwd=cwd or self.folder,
+            [*map(str, arguments)],
+            cwd=cwd,
             env={**environment, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
