@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 DOCS = "docs/"
@@ -35,7 +35,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
                 continue
             if files.get_file_from_path(target) is None:
                 files.append(
-                    File(target, str(root), config.site_dir, config.use_directory_urls)
+                    File(
+                        target,
+                        str(root),
+                        config.site_dir,
+                        config.use_directory_urls,
+                        inclusion=InclusionLevel.NOT_IN_NAV,
+                    )
                 )
                 if target.endswith(".md"):
                     waiting.append(target)
