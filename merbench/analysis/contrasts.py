@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from merbench.analysis.evidence import Evidence, linear
 from merbench.results.averages import Average, evaluate
 from merbench.results.metrics import confusion_metric
-from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
+from merbench.results.summary import Summary
 from merbench.results.tally import Tally
 from merbench.statistics.bayes import correlated_t
 from merbench.statistics.corrections import benjamini_hochberg, holm
@@ -23,11 +23,6 @@ from merbench.statistics.outcome import ALPHA
 ROPE = 0.01
 HEADLINE_METHOD = "nmer"
 Pair = tuple[str, str]
-
-
-def headline_of(overview: Summary) -> str:
-    """Return the column that contrasts are about: the whole grid, or all that is missing."""
-    return next(c for c in (GRID_MEAN, PARTIAL_MEAN, COMPLETE) if c in overview.columns)
 
 
 def contrast_table(
@@ -58,7 +53,7 @@ def contrast_table(
     known = [pair for pair in pairs if set(pair) <= {*evidence.methods}]
     frames = []
     for overview in overviews:
-        average = overview.averages[headline_of(overview)]
+        average = overview.averages[overview.headline]
         rows = [
             _contrast(evidence, tally, overview.metric.name, average, pair, test_to_train, rope)
             for pair in known

@@ -78,6 +78,9 @@ def _bins(tally: Tally) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
 def _groups(header: TableHeader) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {"complete": [], "missing": [], "noised": []}
     for k, condition in enumerate(header.conditions):
-        clean = "complete" if condition.pattern == header.complete else "missing"
-        groups[clean if condition.is_clean else "noised"].append(k)
+        if condition.column.is_noise:
+            groups["noised"].append(k)
+        else:
+            complete = condition.is_clean and condition.pattern == header.complete
+            groups["complete" if complete else "missing"].append(k)
     return groups

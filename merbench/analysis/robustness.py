@@ -17,7 +17,7 @@ from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns
 from merbench.results.header import TableHeader
 from merbench.results.metrics import confusion_metric
 from merbench.results.severity import origin_of
-from merbench.results.summary import MEAN, NO_NOISE
+from merbench.results.summary import NO_NOISE
 from merbench.results.tally import Tally
 from merbench.statistics.estimate import estimate
 from merbench.statistics.interval import Intervals
@@ -66,9 +66,8 @@ def robustness(evidence: Evidence, tally: Tally) -> pd.DataFrame:
     header = tally.header
     rows: list[Measured] = []
     columns = columns_of(header.conditions)
-    curves = {c.noise: c for c in reversed(curves_of(header)) if c.name == MEAN} or {
-        c.noise: c for c in reversed(curves_of(header))
-    }
+    # The mean of the patterns comes first of a noise's curves; without it, any stands for it.
+    curves = {c.noise: c for c in reversed(curves_of(header))}
     losses = {c: _losses(header, evidence.matrices, c) for c in columns}
     for method in evidence.methods:
         for column in columns:
@@ -176,11 +175,15 @@ def _of_grid(
     losses: dict[NoiseColumn, Losses | None],
 ) -> Iterator[Measured]:
     matrices = evidence.matrices
-    areas = [trapezoid(c.severities) @ c.weights(matrices) for c in curves if len(c.points) > 1]
+    areas = [
+        trapezoid(c.severities) @ c.weights(matrices)
+        for c in curves
+        if len(c.points) > 1 and c.noise.is_noise
+    ]
     if areas:
         area = evidence.average(METRIC, method, np.mean(areas, axis=0))
         yield _measured("area", WHOLE, method, area)
-    noised = [found for c, found in losses.items() if found is not None and c.noise != CLEAN]
+    noised = [found for c, found in losses.items() if found is not None and c.is_noise]
     if noised:
         mean = evidence.of(METRIC, method, linear(np.mean([n.mean for n in noised], axis=0)))
         yield _measured("mean_drop", WHOLE, method, mean)
@@ -197,7 +200,7 @@ def _relative_errors(evidence: Evidence, header: TableHeader) -> Iterator[Measur
     if not there:
         return
     weights = np.stack([evidence.matrices.weights(a) for a in averages.values() if a is not None])
-    noised = [k for k, c in enumerate(there) if c.noise != CLEAN]
+    noised = [k for k, c in enumerate(there) if c.is_noise]
     value = linear(weights)
 
     def ratios(mine: Floats, other: Floats) -> Floats:

@@ -9,9 +9,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from merbench.analysis.contrasts import HEADLINE_METHOD, headline_of
+from merbench.analysis.contrasts import HEADLINE_METHOD
 from merbench.analysis.evidence import Evidence, linear
 from merbench.analysis.findings import Inference, Statement
+from merbench.results.conditions import NoiseColumn
 from merbench.results.header import TableHeader
 from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 from merbench.statistics.corrections import holm
@@ -69,7 +70,7 @@ def verdict(ground: Ground) -> tuple[Statement, ...]:
 
 def _leader(ground: Ground) -> Iterator[Statement]:
     """Say who leads on the headline column, and which of the others that separates it from."""
-    column, label = headline_of(ground.overview), ground.overview.metric.label
+    column, label = ground.overview.headline, ground.overview.metric.label
     values = ground.overview.wide()[column].dropna().sort_values(ascending=False, kind="stable")
     if not len(values):
         return
@@ -155,7 +156,9 @@ def _breakdowns(ground: Ground) -> Iterator[Statement]:
     found = ground.robustness[ground.robustness["measure"] == "breakdown"]
     unbroken = []
     for (noise, on), rows in found.groupby(["noise", "on"], sort=False):
-        where = f"{noise} on {on} modalities"
+        column = NoiseColumn(str(noise), str(on))
+        how = "(missing at random)" if column.at_random else f"on {on} modalities"
+        where = f"{noise} {how}"
         censored = rows["censored"].astype(bool)
         held = [str(m) for m in rows["method"][censored]]
         broken = rows[~censored].dropna(subset="value").sort_values("value", kind="stable")
@@ -183,7 +186,7 @@ def _severity(row: pd.Series) -> str:
 
 def _contrasts(ground: Ground) -> Iterator[Statement]:
     """Say of each pre-declared contrast whether it is supported."""
-    column, rope = _COLUMNS[headline_of(ground.overview)], ground.inference.rope
+    column, rope = _COLUMNS[ground.overview.headline], ground.inference.rope
     for row in ground.contrasts.to_dict("records"):
         pair = (str(row["method"]), str(row["against"]))
         a, b = (ground.names[method] for method in pair)

@@ -13,6 +13,7 @@ from merbench.analysis.build import metrics_of
 from merbench.analysis.facts import RUN, Record, read_record, suite_name
 from merbench.errors import ConfigError, IncompleteError
 from merbench.results.cells import CELLS, CURVES
+from merbench.results.conditions import columns_of
 from merbench.results.confusion import read_confusion
 from merbench.results.metrics import added, confusion_metric
 from merbench.results.reading import reading
@@ -163,6 +164,7 @@ class Run:
     def tables(self, *, partial: bool = False) -> tuple[Summary, ...]:
         """Return the tables that `merbench run` prints: WA, UA, and an overview of the grid.
 
+        Where modalities are missing at random, UA by rate stands before the overview.
         Metrics of plug-ins have a table each, too. `Summary.wide("value")` is one as pandas.
 
         Args:
@@ -179,6 +181,11 @@ class Run:
             *(
                 summary_table(confusion, confusion_metric(name), NO_NOISE, partial)
                 for name in dict.fromkeys([*shown, *plugged])
+            ),
+            *(
+                summary_table(confusion, confusion_metric(shown[-1]), column, partial)
+                for column in columns_of(confusion.header.conditions)
+                if column.at_random
             ),
             overview(confusion, confusion_metric(shown[-1]), partial),
         )

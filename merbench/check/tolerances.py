@@ -31,7 +31,8 @@ class Tolerances:
                 self._names[pattern].add(PATTERNS)
         for column in columns_of(header.conditions):
             if column.noise != CLEAN:
-                self._names[column.title] |= {NOISES, column.noise}
+                group = NOISES if column.is_noise else PATTERNS
+                self._names[column.title] |= {group, column.noise}
         known = {
             "metric": set(metrics),
             "method": set(header.methods),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from merbench import seeds
 from merbench.corpus.corpus import Corpus
 from merbench.corpus.normalise import Normaliser
+from merbench.corruption import missing
 from merbench.corruption.donors import Donors
 from merbench.corruption.noises.base import Damage, Noise, Target
 from merbench.corruption.schedule import STEPS, signal_share
@@ -81,6 +82,10 @@ class Corruptor:
         lengths = torch.full((len(utterances),), length)
         return Ragged(torch.from_numpy(values), lengths).to(device)
 
+    def missing(self, utterances: NDArray[np.int64], draw: int) -> missing.MissingDraw:
+        """Draw what some utterances miss at random, at any rate."""
+        return missing.draw_missing(self.corpus, self.seed, utterances, draw)
+
     def scheduled(self, modality: int, part: Part) -> Ragged:
         """Return a part's features under NMER's scheduler, frozen.
 
@@ -134,11 +139,21 @@ def draws_hash(
     draws: int,
     seed: int,
     reserved: NDArray[np.int64] | None = None,
+    *,
+    at_random: bool = False,
 ) -> str:
     """Return the digest of every frozen draw of a suite: equal on every machine.
 
     It covers keys, spans, directions, donors and random bits, not float values, so it does not
     depend on folds or on how a platform rounds.
+
+    Args:
+        corpus: whose utterances.
+        noises: of the suite.
+        draws: of each.
+        seed: of the suite.
+        reserved: positions of held-out donors, None where any utterance may donate.
+        at_random: whether modalities are missing at random as well.
     """
     sha = hashlib.sha256(seeds.digest("draws", seed, corpus.fingerprint))
     everyone = np.arange(len(corpus))
@@ -153,4 +168,6 @@ def draws_hash(
                 sha.update(f"{modality.name} {type(noise).__qualname__} {draw}\n".encode())
                 for row in np.flatnonzero(~modality.absent):
                     sha.update(noise.trace(int(row), target))
+    if at_random:
+        sha.update(missing.trace(corpus, seed, range(draws)))
     return sha.hexdigest()

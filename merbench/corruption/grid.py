@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import Literal
 
 from merbench.corpus.corpus import Corpus, Kind
+from merbench.corruption.missing import MissingColumn, RandomMissing
 from merbench.corruption.noises.base import Noise, Point
 from merbench.features.observation import State
+from merbench.results.conditions import AT_RANDOM
 
 On = Literal["absent", "present", "all"]
 
@@ -57,6 +59,8 @@ class Condition:
         point: where on the noise's axis, None without noise.
         draw: which frozen draw.
         inputs: what happens to each modality, in corpus order.
+        missing: what else is missing, from some utterances and not from others; then `noise` is its
+            label, `on` is "random", the pattern is the complete one and the severity is the rate.
     """
 
     pattern: tuple[str, ...]
@@ -65,6 +69,7 @@ class Condition:
     point: Point | None
     draw: int
     inputs: tuple[ModalityInput, ...]
+    missing: RandomMissing | None = None
 
     @property
     def identity(self) -> str:
@@ -77,6 +82,8 @@ class Condition:
         """How the condition is called in messages."""
         if self.point is None:
             return "+".join(self.pattern)
+        if self.missing is not None:
+            return f"{self.noise} {self.point.requested:.2f} missing"
         return f"{'+'.join(self.pattern)} {self.noise} {self.point.severity:.2f} on {self.on}"
 
 
@@ -89,12 +96,14 @@ class Grid:
         duplicates: name of a condition -> name of the one that already shows the same inputs.
         not_applicable: conditions whose noise has no meaning for any modality it would meet.
         columns: the noises.
+        missing: the ways of missing at random.
     """
 
     conditions: tuple[Condition, ...]
     duplicates: dict[str, str]
     not_applicable: tuple[str, ...]
     columns: tuple[NoiseColumn, ...]
+    missing: tuple[MissingColumn, ...] = ()
 
     @cached_property
     def noises(self) -> dict[str, Noise]:
@@ -171,11 +180,25 @@ def _raw_conditions(
                     yield Condition(pattern, column.label, on, point, draw, inputs)
 
 
+def _missing_conditions(
+    names: tuple[str, ...], columns: Sequence[MissingColumn], draws: int
+) -> Iterator[Condition]:
+    """Yield conditions in which modalities of the complete pattern are missing at random."""
+    clean = tuple(CLEAN for _ in names)
+    for column in columns:
+        for rate, draw in itertools.product(column.rates, range(draws)):
+            missing = column.at(rate, draw)
+            point = Point(rate, missing.rate)
+            where = missing if missing.rate else None
+            yield Condition(names, column.label, AT_RANDOM, point, draw, clean, where)
+
+
 def build_grid(
     corpus: Corpus,
     patterns: Sequence[tuple[str, ...]],
     columns: Sequence[NoiseColumn],
     draws: int = 1,
+    missing: Sequence[MissingColumn] = (),
 ) -> Grid:
     """Combine patterns, noises, severities and draws.
 
@@ -184,23 +207,25 @@ def build_grid(
         patterns: sets of modalities present, names in corpus order.
         columns: the noises.
         draws: frozen draws of each noise.
+        missing: ways of missing at random.
     """
     kinds = {m.name: m.kind for m in corpus.modalities}
-    shown: dict[tuple[str, str, tuple[ModalityInput, ...]], Condition] = {}
+    shown: dict[tuple[object, ...], Condition] = {}
     duplicates: dict[str, str] = {}
     not_applicable: dict[str, None] = {}
     # The complete clean column is known even where the suite leaves it out: noise on what is
     # absent from it is a duplicate, not a condition.
     complete = Condition(tuple(kinds), "none", "", None, 0, tuple(CLEAN for _ in kinds))
     clean = {} if complete.pattern in patterns else {complete.inputs: complete}
-    for found in _raw_conditions(kinds, patterns, columns, draws):
+    at_random = _missing_conditions(tuple(kinds), missing, draws)
+    for found in itertools.chain(_raw_conditions(kinds, patterns, columns, draws), at_random):
         if isinstance(found, str):
             not_applicable[found] = None
             continue
         # Two columns may show the same inputs under different names (a vector that a timed noise
         # leaves clean, beside one that the pattern shows): each table keeps its own.
-        key = (found.noise, found.on, found.inputs)
-        same = clean.get(found.inputs) or shown.get(key)
+        key = (found.noise, found.on, found.inputs, found.missing)
+        same = shown.get(key) if found.missing else clean.get(found.inputs) or shown.get(key)
         if same is not None:
             duplicates[found.name] = same.name
             continue
@@ -212,4 +237,5 @@ def build_grid(
         duplicates,
         tuple(not_applicable),
         tuple(columns),
+        tuple(missing),
     )

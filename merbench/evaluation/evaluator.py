@@ -24,6 +24,7 @@ from torch import Tensor
 from merbench import seeds
 from merbench.corruption.corruptor import Corruptor
 from merbench.corruption.grid import ABSENT, CLEAN, Condition, Grid, ModalityInput
+from merbench.corruption.missing import MissingDraw
 from merbench.corruption.noises.base import Damage
 from merbench.errors import CellError
 from merbench.evaluation.embed import embed_inputs, embed_sequences, frames_at_once
@@ -94,6 +95,22 @@ class GridEvaluator:
                     )
         return found
 
+    @cached_property
+    def _missing(self) -> dict[int, MissingDraw]:
+        """Draw -> what was drawn for modalities that are missing at random."""
+        draws = {c.missing.draw for c in self.grid.conditions if c.missing is not None}
+        return {draw: self.corruptor.missing(self.part.positions, draw) for draw in sorted(draws)}
+
+    def there(self, condition: Condition) -> Tensor:
+        """Return (n, M) which modalities each utterance has, whatever their condition makes of it.
+
+        That is what the corpus has, without what is missing at random.
+        """
+        if condition.missing is None:
+            return self.part.available
+        gone = self._missing[condition.missing.draw].gone(condition.missing)
+        return self.part.available & ~torch.from_numpy(gone).to(self._device)
+
     def forget(self) -> None:
         """Drop the noise that was drawn; it is drawn again, and equal, when it is asked for."""
         vars(self).pop("_damages", None)
@@ -141,15 +158,18 @@ class GridEvaluator:
 
     def states(self, condition: Condition, method: Method) -> Tensor:
         """Return (n, M) what the method is told under a condition."""
-        return self._told([_shown(condition, method)])
+        return self._told([_shown(condition, method)], self.there(condition)[None])
 
-    def _told(self, inputs: Sequence[Inputs]) -> Tensor:
-        """Return (k n, M) what is told under k conditions, one after the other."""
+    def _told(self, inputs: Sequence[Inputs], there: Tensor) -> Tensor:
+        """Return (k n, M) what is told under k conditions, one after the other.
+
+        Args:
+            inputs: of each condition.
+            there: (k, n, M) which modalities each utterance has.
+        """
         rows = [[int(seen.state) for seen in shown] for shown in inputs]
         told = torch.tensor(rows, dtype=torch.int8, device=self._device)[:, None]
-        return (
-            torch.where(self.part.available, told, int(State.ABSENT)).to(torch.int8).flatten(0, 1)
-        )
+        return torch.where(there, told, int(State.ABSENT)).to(torch.int8).flatten(0, 1)
 
     def evaluate(
         self, method: Method, predictor: EncodeFuse | BlackBox, key: tuple[seeds.Part, ...] = ()
@@ -214,16 +234,38 @@ class GridEvaluator:
             known |= self._embeddings(each.embed, known, predictor)
             for some in np.array_split(each.conditions, -(-len(each.conditions) // at_once)):
                 numbers = some.tolist()
+                there = [self.there(self.grid.conditions[k]) for k in numbers]
                 embeddings = {
-                    name: torch.cat([known[Embedded(m, inputs[k][m])] for k in numbers])
+                    name: torch.cat(
+                        [
+                            self._as_met(known, Embedded(m, inputs[k][m]), here, k)
+                            for k, here in zip(numbers, there, strict=True)
+                        ]
+                    )
                     for m, name in enumerate(self.shape.names)
                 }
-                states = self._told([inputs[k] for k in numbers])
+                states = self._told([inputs[k] for k in numbers], torch.stack(there))
                 identity = self.grid.conditions[numbers[0]].identity
                 logits = fuse(predictor, embeddings, states, *key, identity)
                 yield _Logits(numbers, logits.unflatten(0, (len(numbers), len(self.part))))
             for gone in each.forget:
                 del known[gone]
+
+    def _as_met(
+        self, known: Mapping[Embedded, Tensor], seen: Embedded, there: Tensor, number: int
+    ) -> Tensor:
+        """Return (n, E) embeddings of one modality under one condition.
+
+        Args:
+            known: (n, E) embeddings of each input; where the corpus lacks it, of what is absent.
+            seen: the input that the condition shows.
+            there: (n, M) which modalities each utterance has under the condition.
+            number: of the condition.
+        """
+        if self.grid.conditions[number].missing is None:
+            return known[seen]
+        absent = known[Embedded(seen.modality, ABSENT)]
+        return torch.where(there[:, seen.modality, None], known[seen], absent)
 
     @property
     def _inputs_at_once(self) -> int:

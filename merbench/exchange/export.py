@@ -33,6 +33,8 @@ EXPORT = "export.json"
 CONDITIONS, INPUTS, TEMPLATE = "conditions.csv", "inputs.csv", "predictions-template.csv"
 UTTERANCES = "utterances.csv"
 FORMAT = 1
+# Instead of a state, where modalities are missing at random: test/missing.N.npy has who lacks what.
+BY_UTTERANCE = "by utterance"
 _KIND = "merbench grid export"
 _TEMPLATE_ROWS = 3
 
@@ -134,7 +136,8 @@ def _write_conditions(path: Path, plan: Plan, names: _InputNames) -> None:
     ):
         row: list[object] = [number, *map(_cell, key)]
         for of_modality, seen in zip(names, condition.inputs, strict=True):
-            row += ["" if seen == ABSENT else of_modality[seen], State(seen.state).name.lower()]
+            state = State(seen.state).name.lower() if condition.missing is None else BY_UTTERANCE
+            row += ["" if seen == ABSENT else of_modality[seen], state]
         rows.append(row)
     _write_csv(path, header, rows)
 
@@ -178,6 +181,10 @@ def _write_fold(place: Path, plan: Plan, fold: Fold, names: _InputNames) -> dict
         for seen, file in names[index].items():
             values = ready.evaluator.sequences(index, seen).values
             _write_array(place / "test" / f"{name}.{file}.npy", values.numpy())
+    for number, condition in enumerate(plan.protocol.grid.conditions):
+        if condition.missing is not None:
+            gone = ~ready.evaluator.there(condition)
+            _write_array(place / "test" / f"missing.{number}.npy", gone.numpy())
     return {
         "name": fold.name,
         **{part: len(getattr(fold, part)) for part in PARTS},

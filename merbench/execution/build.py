@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from merbench import registry
 from merbench.corruption.grid import NoiseColumn
+from merbench.corruption.missing import MissingColumn
 from merbench.corruption.noises.base import Point, ScheduledNoise
 from merbench.errors import ConfigError
 from merbench.methods.base import Method, NetworkMethod
-from merbench.suite.entries import MethodEntry, NoiseEntry
+from merbench.suite.entries import MethodEntry, MissingEntry, NoiseEntry
 from merbench.suite.problems import Problem
 from merbench.suite.schema import Suite
 from merbench.suite.source import Source
@@ -30,6 +32,12 @@ def noise_column(entry: NoiseEntry) -> NoiseColumn:
     else:
         points = [noise.at_snr(decibel) for decibel in entry.snrs or ()]
     return NoiseColumn(entry.label, noise, entry.on, tuple(points))
+
+
+def missing_column(entry: MissingEntry, modalities: Sequence[str]) -> MissingColumn:
+    """Build a way of missing at random; a modality that the entry does not weigh weighs 1."""
+    weights = tuple(entry.weights.get(name, 1.0) for name in modalities)
+    return MissingColumn(entry.label, weights, entry.rates)
 
 
 class ConfiguredMethod(NamedTuple):

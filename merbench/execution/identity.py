@@ -21,7 +21,8 @@ def identity_of(plan: Plan, draws: str | None = None) -> Identity:
         noises={
             label: digest_of([type(noise).__qualname__, noise.config.model_dump(mode="json")])
             for label, noise in protocol.grid.noises.items()
-        },
+        }
+        | {c.label: digest_of(["missing", *c.weights]) for c in protocol.grid.missing},
         draws=draws or plan.draws_hash(),
         folds={fold.name: fold.key for fold in plan.folds},
         missing_rate=plan.suite.train_missing_rate,

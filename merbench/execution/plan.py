@@ -14,7 +14,7 @@ from merbench.corruption.corruptor import draws_hash
 from merbench.corruption.donors import reserved_donors
 from merbench.corruption.grid import build_grid
 from merbench.errors import ConfigError, did_you_mean
-from merbench.execution.build import build_methods, noise_column
+from merbench.execution.build import build_methods, missing_column, noise_column
 from merbench.execution.device import fleet_size
 from merbench.execution.keys import Keys
 from merbench.execution.protocol import Division, Protocol
@@ -169,6 +169,7 @@ class Plan:
             self.suite.grid.draws,
             protocol.seed,
             protocol.reserved,
+            at_random=bool(protocol.grid.missing),
         )
 
 
@@ -187,7 +188,13 @@ def make_plan(loaded: LoadedSuite, device: str = "cpu") -> Plan:
     columns = [noise_column(entry) for entry in suite.grid.noise]
     protocol = Protocol(
         corpus=corpus,
-        grid=build_grid(corpus, patterns, columns, suite.grid.draws),
+        grid=build_grid(
+            corpus,
+            patterns,
+            columns,
+            suite.grid.draws,
+            [missing_column(entry, corpus.names) for entry in suite.grid.missing],
+        ),
         seed=suite.seed,
         reserved=reserved,
         threads=suite.numerics.threads,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from merbench.results.conditions import CLEAN, NoiseColumn
+from merbench.results.conditions import NoiseColumn
 from merbench.results.listing import (
     BLANK,
     Entry,
@@ -87,7 +87,7 @@ def robustness_listings(
             _column(mine[(mine["noise"] == c.noise) & (mine["on"] == c.on)], measure, methods)
             for c in noises
         ]
-        headings = ["no noise" if c.noise == CLEAN else f"{c.noise}, {c.on}" for c in noises]
+        headings = [c.short for c in noises]
         listings.append(
             _pivot(
                 f"robustness-{measure.name.replace('_', '-')}",

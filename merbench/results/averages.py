@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from merbench.results.conditions import CLEAN, ConditionKey, NoiseColumn, columns_of, patterns_of
+from merbench.results.conditions import ConditionKey, NoiseColumn, columns_of, patterns_of
 from merbench.results.metrics import ConfusionMetric
 
 
@@ -80,7 +80,7 @@ def pooled_patterns(
 
 
 def grid_mean(conditions: Sequence[ConditionKey]) -> Mean | None:
-    """Return the mean over severities and draws, then noises, then patterns; clean left out.
+    """Return the mean over severities and draws, then noises, then patterns; only what is noised.
 
     A noise on absent and the same noise on present modalities count as two noises. None where the
     grid has no noise.
@@ -90,7 +90,7 @@ def grid_mean(conditions: Sequence[ConditionKey]) -> Mean | None:
         of_noises = [
             over_settings(conditions, pattern, column)
             for column in columns_of(conditions)
-            if column.noise != CLEAN
+            if column.is_noise
         ]
         of_pattern = mean_of(of_noises)
         if of_pattern is not None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 CLEAN = "none"
+AT_RANDOM = "random"
 TEXT = pa.dictionary(pa.int32(), pa.string())
 FIELDS = (
     pa.field("condition", pa.int32()),
@@ -28,7 +29,8 @@ class ConditionKey(NamedTuple):
     Attributes:
         pattern: names of the modalities present, joined by `+` in corpus order.
         noise: type of the noise, `none` where modalities are only missing.
-        on: which modalities it fell on (`absent`, `present` or `all`), empty without noise.
+        on: which modalities it fell on (`absent`, `present` or `all`), empty without noise; or
+            `random`, where `noise` names a way of missing at random and severity is its rate.
         level: step of the noise schedule; None for noises that have none.
         requested: severity the suite asked for; NaN where it asked for something else.
         severity: severity that was applied, 0 without noise.
@@ -78,10 +80,34 @@ class NoiseColumn(NamedTuple):
     on: str
 
     @property
+    def at_random(self) -> bool:
+        """True where modalities are missing at random, and nothing is noised."""
+        return self.on == AT_RANDOM
+
+    @property
+    def is_noise(self) -> bool:
+        """True where features are noised."""
+        return self.noise != CLEAN and not self.at_random
+
+    @property
+    def axis(self) -> str:
+        """What its conditions differ in."""
+        return "missing rate" if self.at_random else "severity"
+
+    @property
+    def short(self) -> str:
+        """For narrow headings."""
+        if self.noise == CLEAN:
+            return "no noise"
+        return f"{self.noise}, missing" if self.at_random else f"{self.noise}, {self.on}"
+
+    @property
     def title(self) -> str:
         """For headings."""
         if self.noise == CLEAN:
             return "missing modalities, no noise"
+        if self.at_random:
+            return f"{self.noise}: modalities missing at random"
         where = "all modalities" if self.on == "all" else f"{self.on} modalities"
         return f"{self.noise} noise on {where}"
 

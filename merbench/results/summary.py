@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from merbench.errors import IncompleteError
 from merbench.results.averages import (
     Average,
+    Mean,
+    Pool,
     evaluate,
     grid_mean,
     matrix_size,
@@ -50,6 +52,7 @@ class Summary:
             in a confusion matrix; `seeds`: how many are averaged. NaN where there is no value.
         names: label -> how the method is shown, where that is not its label.
         averages: column -> what is averaged in it.
+        headline: of an overview, the column that comparisons are about.
     """
 
     stem: str
@@ -61,6 +64,7 @@ class Summary:
     frame: pd.DataFrame
     names: Mapping[str, str] = field(default_factory=dict)
     averages: Mapping[str, Average] = field(default_factory=dict)
+    headline: str = ""
 
     def wide(self, quantity: str = "value") -> pd.DataFrame:
         """Return one quantity with methods down and columns across."""
@@ -81,11 +85,13 @@ def summary_tables(
 def summary_table(
     confusion: Confusion, metric: ConfusionMetric, column: NoiseColumn, partial: bool = False
 ) -> Summary:
-    """Return the table of one noise.
+    """Return the table of one noise, or of one way of missing at random.
 
-    Columns are the partial patterns in grid order, `mean` of these columns, `pooled` (one confusion
-    matrix over them for each seed, severity and draw), and the complete pattern, which is in
-    neither; noise on absent modalities has no complete column, since nothing is absent there.
+    Where modalities are missing at random, columns are the rates and `mean` of them; 0 is the
+    complete pattern, which is in no mean. Else they are the partial patterns in grid order, `mean`
+    of these, `pooled` (one confusion matrix over them for each seed, severity and draw), and the
+    complete pattern, which is in neither; noise on absent modalities has no complete column, since
+    nothing is absent there.
 
     Args:
         confusion: the run.
@@ -97,6 +103,8 @@ def summary_table(
     Raises:
         IncompleteError: naming the missing cells; or the run has no cell at all.
     """
+    if column.at_random:
+        return _rates_table(confusion, metric, column, partial)
     conditions, complete = confusion.header.conditions, confusion.header.complete
     of_pattern = {
         pattern: average
@@ -122,17 +130,53 @@ def summary_table(
     if partials:
         note = f"; {MEAN} and {POOLED} cover the {_plural(len(partials), 'partial pattern')}"
     note += _told(confusion, column)
-    stem = "-".join(part for part in (_file_name(metric), column.noise, column.on) if part)
     return _build(
         confusion,
         metric,
         averages,
         partial=partial,
-        stem=stem,
+        stem=_stem(metric, column),
         title=f"{metric.label}, {column.title}",
         over=over,
         note=note,
     )
+
+
+def _rates_table(
+    confusion: Confusion, metric: ConfusionMetric, column: NoiseColumn, partial: bool
+) -> Summary:
+    header = confusion.header
+    own = [(k, c) for k, c in enumerate(header.conditions) if c.column == column]
+    of_rate = {
+        rate_name(rate): Mean(tuple(Pool((k,)) for k, c in own if c.severity == rate))
+        for rate in sorted({c.severity for _, c in own})
+    }
+    averages: dict[str, Average] = {}
+    clean = over_settings(header.conditions, header.complete, NO_NOISE)
+    if clean is not None:
+        averages[rate_name(0)] = clean
+    averages |= of_rate
+    averages[MEAN] = Mean(tuple(of_rate.values()))
+    draws = len({c.draw for _, c in own})
+    return _build(
+        confusion,
+        metric,
+        averages,
+        partial=partial,
+        stem=_stem(metric, column),
+        title=f"{metric.label}, {column.title}",
+        over=[_plural(draws, "draw")] if draws > 1 else [],
+        note=f"; columns are shares of all modalities, {MEAN} is over those above 0",
+    )
+
+
+def rate_name(rate: float) -> str:
+    """Return what a column of a missing rate is called."""
+    return f"{rate:.4g}"
+
+
+def _stem(metric: ConfusionMetric, column: NoiseColumn) -> str:
+    return "-".join(part for part in (_file_name(metric), column.noise, column.on) if part)
 
 
 def _file_name(metric: ConfusionMetric) -> str:
@@ -141,7 +185,7 @@ def _file_name(metric: ConfusionMetric) -> str:
 
 def _told(confusion: Confusion, column: NoiseColumn) -> str:
     """Say which methods met a noise in training, and which take noised for absent."""
-    if column.noise == CLEAN:
+    if not column.is_noise:
         return ""
     header = confusion.header
     seen = [header.shown_as.get(m, m) for m in header.seen.get(column.noise, ())]
@@ -165,6 +209,7 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
         IncompleteError: as for `summary_table`.
     """
     averages = overview_averages(confusion.header)
+    headline = headline_of(confusion.header)
     note = ""
     if GRID_MEAN in averages:
         note = f"; {GRID_MEAN}: over severities, then noises, then patterns, without the noise-free"
@@ -177,7 +222,20 @@ def overview(confusion: Confusion, metric: ConfusionMetric, partial: bool = Fals
         title=f"{metric.label}, overview",
         over=[],
         note=note,
+        headline=headline,
     )
+
+
+def headline_of(header: TableHeader) -> str:
+    """Return the column of the overview that comparisons are about.
+
+    The grid mean, where noise meets patterns that lack something; else the partial mean: noise on
+    the complete pattern alone is not what robustness to missing modalities is about.
+    """
+    noisy = {c.pattern for c in header.conditions if c.column.is_noise}
+    there = overview_averages(header)
+    wanted = (GRID_MEAN, PARTIAL_MEAN) if noisy - {header.complete} else (PARTIAL_MEAN, GRID_MEAN)
+    return next(column for column in (*wanted, COMPLETE) if column in there)
 
 
 def overview_averages(header: TableHeader) -> dict[str, Average]:
@@ -202,6 +260,7 @@ def _build(
     title: str,
     over: list[str],
     note: str,
+    headline: str = "",
 ) -> Summary:
     if not confusion.done.any():
         raise IncompleteError("the run has no finished cell")
@@ -233,6 +292,7 @@ def _build(
         frame,
         header.shown_as,
         averages,
+        headline,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field, model_serializer, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_serializer, model_validator
 
 from merbench import registry
 from merbench.config import Config
@@ -33,6 +33,7 @@ def _fit(name: str) -> str:
 Name = Annotated[str, Field(min_length=1), AfterValidator(_fit)]
 Severity = Annotated[float, Field(ge=0, le=1)]
 MissingRate = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Level = Annotated[int, Field(ge=0, le=STEPS)]
 Decibel = Annotated[float, Field(allow_inf_nan=False)]
 Axis = Field(None, strict=False, min_length=1)
@@ -199,6 +200,30 @@ class NoiseEntry(NoiseHead):
         axes = {axis: list(values) for axis in AXES if (values := getattr(self, axis)) is not None}
         options = self.options.model_dump(mode="json")
         return {"type": self.type, "label": self.label, "on": list(self.on), **axes, **options}
+
+
+class MissingEntry(Config):
+    """A way of missing at random: `{rates: [0.1, 0.3, 0.5], weights: {text: 3}}`.
+
+    Attributes:
+        label: unique in the suite.
+        rates: shares of all modalities of all utterances that are missing.
+        weights: how the rate is divided among the modalities; one that is not named weighs 1.
+    """
+
+    label: Name = Field("random", description="how tables call it")
+    rates: tuple[MissingRate, ...] = Field(
+        strict=False, min_length=1, description="shares of all modalities that are missing"
+    )
+    weights: dict[Name, Weight] = Field({}, description="modality: its part in the rate")
+
+    @field_validator("rates")
+    @classmethod
+    def _check_rates(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        problems = Problems()
+        problems.need_unique(rates)
+        problems.raise_any()
+        return rates
 
 
 class _Kind(NamedTuple):

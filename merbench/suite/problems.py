@@ -194,6 +194,8 @@ def _owner(model: type[BaseModel], location: Location) -> _Owner:
         return _Owner(model, None)
     current: type[BaseModel] | None = model
     for key in location[:-1]:
+        if isinstance(key, int):
+            continue  # an item of a list, whose model was found at the list
         field = current.model_fields.get(str(key)) if current else None
         current = _model_in(field) if field else None
     return _Owner(current, location[-1])

@@ -15,8 +15,16 @@ from merbench.corpus.corpus import Corpus
 from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corruption.grid import all_patterns, partial_patterns
 from merbench.errors import ConfigError, CorpusError, did_you_mean
+from merbench.results.conditions import CLEAN
 from merbench.results.metrics import confusion_metric
-from merbench.suite.entries import CorpusEntry, MethodEntry, MissingRate, Name, NoiseEntry
+from merbench.suite.entries import (
+    CorpusEntry,
+    MethodEntry,
+    MissingEntry,
+    MissingRate,
+    Name,
+    NoiseEntry,
+)
 from merbench.suite.gate import GateConfig
 from merbench.suite.problems import Problem, Problems, shown
 from merbench.suite.source import Source
@@ -42,12 +50,14 @@ class GridConfig(Config):
     Attributes:
         patterns: which missing patterns, as modalities present joined by `+`.
         noise: the noises, beside the noise-free columns.
-        draws: frozen draws of each noise.
+        missing: modalities missing at random, from some utterances and not from others.
+        draws: frozen draws of each noise, and of what is missing at random.
         donors: whose frames babble and token_swap take: the whole corpus's, or a reserved tenth's.
     """
 
     patterns: Literal["all", "partial"] | tuple[str, ...] = "all"
     noise: tuple[NoiseEntry, ...] = Field((), strict=False)
+    missing: tuple[MissingEntry, ...] = Field((), strict=False)
     draws: Annotated[int, Field(gt=0, le=MOST_DRAWS)] = 1
     donors: Literal["corpus", "held_out"] = "corpus"
 
@@ -80,6 +90,15 @@ class GridConfig(Config):
     def _check_labels(cls, noise: tuple[NoiseEntry, ...]) -> tuple[NoiseEntry, ...]:
         _need_labels([entry.label for entry in noise])
         return noise
+
+    @field_validator("missing")
+    @classmethod
+    def _check_missing(
+        cls, missing: tuple[MissingEntry, ...], info: ValidationInfo
+    ) -> tuple[MissingEntry, ...]:
+        taken = [CLEAN, *(entry.label for entry in info.data.get("noise", ()))]
+        _need_labels([entry.label for entry in missing], taken)
+        return missing
 
 
 class NumericsConfig(Config):
@@ -220,6 +239,8 @@ class Suite(Config):
         resolved = self.resolved()
         resolved.pop("gate")
         resolved["corpus"].pop("path", None)
+        if not self.grid.missing:  # so that suites keep the hash they had before there was any
+            del resolved["grid"]["missing"]
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -250,6 +271,8 @@ def check_corpus(suite: Suite, corpus: Corpus, source: Source) -> tuple[Pattern,
                         f"{did_you_mean(name, corpus.names)}"
                     )
                     found.append(Problem(("grid", "patterns", position), text))
+    for position, entry in enumerate(suite.grid.missing):
+        found += _weight_problems(entry, corpus, ("grid", "missing", position, "weights"))
     if found:
         raise source.error(found)
     if patterns == "all":
@@ -260,14 +283,30 @@ def check_corpus(suite: Suite, corpus: Corpus, source: Source) -> tuple[Pattern,
     return tuple(tuple(name for name in corpus.names if name in names) for names in sets)
 
 
+def _weight_problems(
+    entry: MissingEntry, corpus: Corpus, place: tuple[str | int, ...]
+) -> list[Problem]:
+    found = [
+        Problem(
+            (*place, name),
+            f"corpus {corpus.name!r} has no modality {name!r}; {did_you_mean(name, corpus.names)}",
+        )
+        for name in entry.weights
+        if name not in corpus.names
+    ]
+    if not found and not any(entry.weights.get(name, 1.0) for name in corpus.names):
+        found.append(Problem(place, "every weight is 0; expected one above 0 at least"))
+    return found
+
+
 def _modalities(pattern: str) -> list[str]:
     return [name.strip() for name in pattern.split("+")]
 
 
-def _need_labels(labels: Sequence[str]) -> None:
+def _need_labels(labels: Sequence[str], taken: Sequence[str] = ()) -> None:
     problems = Problems()
     for position, label in enumerate(labels):
-        if label in labels[:position]:
+        if label in (*taken, *labels[:position]):
             text = f"label {label!r} is taken; expected `label:` with a name of its own"
             problems.add(text, position, "label")
     problems.raise_any()

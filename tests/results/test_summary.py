@@ -131,10 +131,11 @@ def test_grid_mean_weighs_severities_then_noises_then_patterns_equally(run, cell
         ConditionKey("a", "gaussian", "present", 3, 0.6, 0.6),
         ConditionKey("a", "burst", "present", None, 0.5, 0.5),
         ConditionKey("b", "gaussian", "present", 1, 0.2, 0.2),
+        ConditionKey("a+b", "rates", "random", None, 0.2, 0.2),  # is missing, and not noised
     )
     header = dataclasses.replace(run.header, conditions=conditions, methods=("one",), seeds=(0,))
     right = RIGHT
-    words = {f: ["0000", right[f], right[f], "0000", "0000", right[f]] for f in "xy"}
+    words = {f: ["0000", right[f], right[f], "0000", "0000", right[f], "0000"] for f in "xy"}
     run = dataclasses.replace(run, header=header)
     write_tables(tmp_path, run, [cell(*key, words[key.fold]) for key in header.cells])
     table = overview(read_confusion(tmp_path / PREDICTIONS), UA)

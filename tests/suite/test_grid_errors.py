@@ -32,6 +32,56 @@ BAD: dict[str, Case] = {
         "grid.patterns.1",
         ["'audio+text' is listed twice"],
     ),
+    "no rate": (
+        GOOD + "grid:\n  missing:\n    - {label: random}\n",
+        6,
+        "grid.missing.0.rates",
+        ["missing", "shares of all modalities"],
+    ),
+    "rate of everything": (
+        GOOD + "grid:\n  missing:\n    - {rates: [0.5, 1.0]}\n",
+        6,
+        "grid.missing.0.rates.1",
+        ["1.0", "less than 1"],
+    ),
+    "rate twice": (
+        GOOD + "grid:\n  missing:\n    - {rates: [0.5, 0.5]}\n",
+        6,
+        "grid.missing.0.rates.1",
+        ["0.5 is listed twice"],
+    ),
+    "negative weight": (
+        GOOD + "grid:\n  missing:\n    - {rates: [0.5], weights: {text: -1}}\n",
+        6,
+        "grid.missing.0.weights.text",
+        ["-1", "greater than or equal to 0"],
+    ),
+    "two ways of missing of one name": (
+        GOOD + "grid:\n  missing:\n    - {rates: [0.5]}\n    - {rates: [0.2]}\n",
+        7,
+        "grid.missing.1.label",
+        ["label 'random' is taken"],
+    ),
+    "way of missing that is called as a noise": (
+        GOOD
+        + "grid:\n  noise: [{type: burst, severities: [0.5], on: all}]\n"
+        + "  missing: [{rates: [0.5], label: burst}]\n",
+        6,
+        "grid.missing.0.label",
+        ["label 'burst' is taken"],
+    ),
+    "way of missing that is called none": (
+        GOOD + "grid:\n  missing: [{rates: [0.5], label: none}]\n",
+        5,
+        "grid.missing.0.label",
+        ["label 'none' is taken"],
+    ),
+    "misspelt key of a way of missing": (
+        GOOD + "grid:\n  missing:\n    - {rates: [0.5], wieghts: {}}\n",
+        6,
+        "grid.missing.0.wieghts",
+        ["did you mean 'weights'?"],
+    ),
     "unknown noise": (
         GOOD + "grid:\n  noise:\n    - {type: gausian, severities: [0.5], on: absent}\n",
         6,

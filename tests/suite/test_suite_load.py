@@ -50,7 +50,7 @@ def test_a_shipped_suite_loads_by_name_and_says_what_it_is(name: str) -> None:
     assert len(description.split()) > 5
 
 
-STUDIES = {"gate", "nmer_beta", "nmer_variants", "missing_training"}
+STUDIES = {"gate", "nmer_beta", "nmer_variants", "missing_training", "zoo"}
 
 
 @pytest.mark.parametrize("name", sorted(set(SHIPPED) - STUDIES))
@@ -62,6 +62,16 @@ def test_a_shipped_suite_compares_all_methods_on_all_patterns(name: str) -> None
     ]
     assert suite.grid.patterns == "all"
     assert Contrast("nmer", "noise_augment") in suite.contrasts
+
+
+def test_the_zoo_has_every_method_that_is_not_a_variant_on_all_three_axes_of_missing() -> None:
+    suite = load_suite("zoo").suite
+    labels = [entry.label for entry in suite.methods]
+    assert {*labels} <= {*registry.names("methods")} - {"nmer_released"}
+    assert len(labels) == 16
+    assert [entry.label for entry in suite.grid.missing] == ["random", "text fails"]
+    assert [entry.label for entry in suite.grid.noise] == ["lost frames"]
+    assert {label for pair in suite.contrasts for label in pair} <= {*labels}
 
 
 @pytest.mark.parametrize("name", ["ravdess", "mosi", "mosei_video"])

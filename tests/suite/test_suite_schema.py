@@ -60,6 +60,7 @@ grid:
     - {{type: gaussian, label: cosine, schedule: cosine, levels: [0, 100], on: all}}
     - {{type: impulse, snrs: [-5, 0, 10.5], on: absent, raw: true}}
     - {{type: burst, severities: [0.5], on: present}}
+  missing: [{{rates: [0.1, 0.7], weights: {{text: 3, audio: 0.5}}}}]
   draws: 2
   donors: held_out
 contrasts: [[nmer, tuned]]
@@ -175,6 +176,10 @@ CHANGES = [
     "grid.noise.1.schedule=linear",
     "grid.noise.2.snrs=[0]",
     "grid.noise.2.raw=false",
+    "grid.missing=[]",
+    "grid.missing.0.rates=[0.2]",
+    "grid.missing.0.label=other",
+    "grid.missing.0.weights={text: 2}",
     "grid.draws=1",
     "grid.donors=corpus",
     "contrasts=[[nmer, zero_fill]]",
@@ -270,6 +275,29 @@ def test_all_that_the_corpus_cannot_carry_is_reported_with_its_place() -> None:
     assert "did you mean 'face'?" in second
     assert third.startswith("x.yaml:9: grid.patterns.2: ")
     assert "valid: face, voice" in third
+
+
+@pytest.mark.parametrize(
+    ("weights", "place", "words"),
+    [
+        ("{fase: 2}", "x.yaml:6: grid.missing.0.weights.fase: ", "did you mean 'face'?"),
+        ("{face: 0, voice: 0}", "x.yaml:6: grid.missing.0.weights: ", "expected one above 0"),
+    ],
+)
+def test_weights_that_the_corpus_cannot_carry_are_located(weights, place, words) -> None:
+    with pytest.raises(ConfigError) as caught:
+        patterns_of(
+            f"grid:\n  missing:\n    - {{rates: [0.2], weights: {weights}}}\n",
+            corpus("voice", "face"),
+        )
+    assert str(caught.value).startswith(place)
+    assert words in str(caught.value)
+
+
+def test_a_suite_without_random_missing_has_the_hash_that_it_had() -> None:
+    plain = load(SMALL)
+    assert plain.hash == load(SMALL, "grid.missing=[]").hash
+    assert plain.hash != load(SMALL, "grid.missing=[{rates: [0.1]}]").hash
 
 
 @pytest.mark.parametrize(

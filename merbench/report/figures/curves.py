@@ -107,17 +107,24 @@ def band(
     area.set_gid(roster.tag(method))
 
 
-def mean_panel(curves: pd.DataFrame, roster: Roster, scale: Scale) -> Figure:
+def mean_panel(curves: pd.DataFrame, roster: Roster, scale: Scale, axis: str) -> Figure:
     """Draw the mean over the partial patterns alone, small, without names."""
     paper = Paper(3.3, 2.2)
     label = f"{scale.label} (%)"
-    axes = paper.axes(0.46, 0.1, 2.74, 1.76, below="severity", beside=label)
+    axes = paper.axes(0.46, 0.1, 2.74, 1.76, below=axis, beside=label)
     draw_curves(axes, curves, roster, scale)
     return paper.figure
 
 
 def curve_sheet(
-    curves: pd.DataFrame, complete: str, roster: Roster, scale: Scale, *, title: str, note: str
+    curves: pd.DataFrame,
+    complete: str,
+    roster: Roster,
+    scale: Scale,
+    *,
+    axis: str,
+    title: str,
+    note: str,
 ) -> Figure:
     """Draw a panel for the mean over the partial patterns and one for each pattern.
 
@@ -126,6 +133,7 @@ def curve_sheet(
         complete: the pattern in which nothing is missing.
         roster: the methods.
         scale: of the vertical axis.
+        axis: what the horizontal one is called.
         title: over the sheet.
         note: what the bands are, or empty.
     """
@@ -158,7 +166,7 @@ def curve_sheet(
             width,
             height,
             above=titles[index],
-            below="severity" * last,
+            below=axis * last,
             beside=f"{scale.label} (%)" * (column == 0),
         )
         draw_curves(axes, found[name], roster, scale)

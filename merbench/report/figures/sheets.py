@@ -84,8 +84,14 @@ def curves_by_column(findings: Findings) -> dict[NoiseColumn, pd.DataFrame]:
 
 
 def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
-    """Return the small figure of each noise column: the mean over partial patterns alone."""
-    means = {c: f[f["column"] == MEAN] for c, f in curves_by_column(findings).items()}
+    """Return the small figure of each noise column: the mean over partial patterns alone.
+
+    What is missing at random has one curve, which is shown.
+    """
+    means = {
+        c: f if c.at_random else f[f["column"] == MEAN]
+        for c, f in curves_by_column(findings).items()
+    }
     means = {column: frame for column, frame in means.items() if len(frame)}
     if not means:
         return {}
@@ -95,9 +101,9 @@ def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
     return {
         column: Sheet(
             stem,
-            f"{scale.label} against severity, {column.title}",
+            f"{scale.label} against {column.axis}, {column.title}",
             note,
-            partial(mean_panel, frame, roster, scale),
+            partial(mean_panel, frame, roster, scale, column.axis),
         )
         for stem, (column, frame) in zip(stems, means.items(), strict=True)
     }
@@ -119,9 +125,9 @@ def curve_sheets(findings: Findings) -> list[Sheet]:
     return [
         _sheet(
             stem,
-            f"{scale.label} against severity, {column.title}",
+            f"{scale.label} against {column.axis}, {column.title}",
             note,
-            partial(curve_sheet, frame, findings.header.complete, roster, scale),
+            partial(curve_sheet, frame, findings.header.complete, roster, scale, axis=column.axis),
         )
         for stem, (column, frame) in zip(stems, found.items(), strict=True)
     ]
@@ -301,7 +307,7 @@ def robustness_sheets(findings: Findings) -> list[Sheet]:
     ):  # fmt: skip
         mine = frame[frame["measure"] == measure.name]
         panels = [
-            Dots(f"{c.noise}, {c.on}", rows, measure.unit, measure.label, measure.digits)
+            Dots(c.short, rows, measure.unit, measure.label, measure.digits)
             for c in noise_columns(findings)
             if len(rows := mine[(mine["noise"] == c.noise) & (mine["on"] == c.on)])
         ]

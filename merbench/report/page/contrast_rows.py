@@ -142,7 +142,8 @@ def explored(findings: Findings) -> tuple[Explored, ...]:
             top = max(found.to_dict("records"), key=lambda record: abs(record["difference"]))
             condition = findings.header.conditions[int(top["condition"])]
             noise = noise_title(condition.column)
-            at = "" if condition.is_clean else f" at severity {condition.severity:.2f}"
+            axis = condition.column.axis
+            at = "" if condition.is_clean else f" at {axis} {condition.severity:.2f}"
             largest = f"{points(top['difference'])} on {condition.pattern}, {noise}{at}"
         rows.append(
             Explored(

@@ -134,7 +134,7 @@ def _table(findings: Findings, measure: Measure, frame: pd.DataFrame) -> TableVi
         heads.append(
             Column(WHOLE_GRID)
             if column == whole
-            else Column("no noise" if column.noise == CLEAN else column.noise, _where(column))
+            else Column(column.noise if column.noise != CLEAN else column.short, _where(column))
         )
         columns.append(_column(findings, measure, mine))
     names = [findings.names.get(m, m) for m in findings.header.methods]
@@ -148,6 +148,8 @@ def _table(findings: Findings, measure: Measure, frame: pd.DataFrame) -> TableVi
 
 
 def _where(column: NoiseColumn) -> str:
+    if column.at_random:
+        return "missing at random"
     return f"on {column.on}" if column.on else ""
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from merbench.analysis.findings import Findings
 from merbench.report.page.cells import Cell, Column, TableView, columns_to_rows, ranked
 from merbench.report.page.numbers import bracket, join, percent
-from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
-from merbench.results.summary import MEAN, POOLED, Summary
+from merbench.results.conditions import AT_RANDOM, CLEAN, NoiseColumn, columns_of
+from merbench.results.summary import MEAN, POOLED, Summary, rate_name
 from merbench.statistics.outcome import ALPHA
 
 BY_FOLD = Column("mean by fold", "± sd over folds")
@@ -23,6 +23,8 @@ NOTES = {
     "complete": "nothing missing, no noise",
     "grid mean": "over every noise",
 }
+
+RATE_NOTES = {rate_name(0): "nothing missing", MEAN: "of the rates above 0"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ def noise_title(column: NoiseColumn) -> str:
     """Return what a reader calls a noise column."""
     if column.noise == CLEAN:
         return "no noise"
-    where = "all" if column.on == "all" else column.on
-    return f"{column.noise} on {where}"
+    if column.at_random:
+        return f"{column.noise} (missing at random)"
+    return f"{column.noise} on {column.on}"
 
 
 def pattern_note(pattern: str, modalities: Sequence[str], on: str) -> str:
@@ -67,6 +70,8 @@ def pattern_note(pattern: str, modalities: Sequence[str], on: str) -> str:
     lost = [m for m in modalities if m not in present]
     if on == "all":
         return "all noised"
+    if on == AT_RANDOM:
+        return "some missing, at random"
     if not lost:
         return "all noised" if on == "present" else "nothing missing"
     return f"{join(lost)} {'noised' if on == 'absent' else 'missing'}"
@@ -91,7 +96,8 @@ def best_table(findings: Findings) -> BestTable:
     """Say who is best by the main metric, for each noise and pattern."""
     columns = columns_of(findings.header.conditions)
     summaries = [s for s in findings.tables if s.metric.name == findings.metrics[0]]
-    shown = list(dict.fromkeys(c for s in summaries for c in s.columns if c != POOLED))
+    patterns = (s for s, column in zip(summaries, columns, strict=True) if not column.at_random)
+    shown = list(dict.fromkeys(c for s in patterns for c in s.columns if c != POOLED))
     shown.sort(key=lambda name: name == MEAN)
     modalities = findings.header.modalities
     heads = tuple(Column(n, NOTES[n] if n in NOTES else _left(n, modalities)) for n in shown)
@@ -129,7 +135,9 @@ def _view(findings: Findings, summary: Summary, column: NoiseColumn | None) -> T
     on = column.on if column else ""
     modalities = findings.header.modalities
     heads = [
-        Column(name, NOTES[name] if name in NOTES else pattern_note(name, modalities, on))
+        Column(name, RATE_NOTES.get(name, "missing"))
+        if on == AT_RANDOM
+        else Column(name, NOTES[name] if name in NOTES else pattern_note(name, modalities, on))
         for name in summary.columns
     ]
     if spread := _spread(summary):

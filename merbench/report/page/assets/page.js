@@ -218,6 +218,8 @@ const extent = (rows, bands = []) => {
   return [Math.max(floor, Math.floor(Math.max(least, low - 10) / 5) * 5), Math.min(100, Math.ceil(Math.min(most, high + 10) / 5) * 5)];
 };
 
+const axisOf = noise => noise.endsWith("|random") ? "missing rate" : "severity";
+
 function charts(run, data) {
   const box = kind => run.querySelector(`[data-chart=${kind}]`);
   const controls = (kind, changed) => choices(run.querySelector(`.controls[data-for=${kind}]`), changed)();
@@ -237,6 +239,7 @@ function charts(run, data) {
     }
     const [x, names, values, lows, highs] = entry, chance = data.chance[metric];
     const range = extent(values, bands ? [lows, highs] : []);
+    chart.xTitle = axisOf(noise);
     chart.set({ x, names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
   });
   start("training", { x: "epoch" }, (chart, { stage, bands }) => {
@@ -263,7 +266,7 @@ function heat(box, data, chance) {
     const groups = [...table.tHead.rows[0].cells].slice(1);
     while (first + groups[group].colSpan <= column) first += groups[group++].colSpan;
     const severity = table.tHead.rows[1].cells[column].textContent, pattern = groups[group].firstChild.textContent;
-    detail.replaceChildren(make("b", {}, cell.parentElement.cells[0].textContent), severity === "gone" ? `, ${pattern}, the rest missing: ` : `, ${pattern}, severity ${severity}: `,
+    detail.replaceChildren(make("b", {}, cell.parentElement.cells[0].textContent), severity === "gone" ? `, ${pattern}, the rest missing: ` : `, ${pattern}, ${axisOf(pane.dataset.noise)} ${severity}: `,
       make("b", {}, `${label[metric] || metric} ${percent(values)}`), ` ${bracket(lows, highs)}`);
   };
   all(".pane", box).forEach(pane => {
