@@ -1,7 +1,7 @@
 """Takes the picture of a report that the README shows; needs playwright and Debian's chromium.
 
-    merbench run full_grid && merbench report runs/full_grid
-    python docs/report_picture.py runs/full_grid/report/index.html docs/pictures/report.png
+merbench run full_grid && merbench report runs/full_grid
+python docs/report_picture.py runs/full_grid/report/index.html docs/pictures/report.png
 """
 
 from __future__ import annotations

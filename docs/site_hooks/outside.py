@@ -1,6 +1,6 @@
 """Lets pages link to files outside `docs/`, as a repository's pages do, and takes those files in.
 
-A link such as `../reports/performance.md` works where the repository is read. When the site is built,
+A link such as `../reports/performance.md` works where the repository is read. In the built site,
 what is linked becomes part of it: Markdown as a page, everything else as it is, a folder as its
 README. What these pages link to is taken in as well. Links then lead to the places in the site, and
 MkDocs checks them like all others.
