@@ -23,24 +23,27 @@ SUITE_PAGES = ("suites.md", "grid.md")
 
 def commands(block: Block) -> list[list[str]]:
     """Return the words of every merbench command of a shell block."""
-    script = block.text.replace("\\\n", " ")
-    found = []
-    for line in script.splitlines():
-        for part in re.split(r"\|\||&&|\|(?!=)|;", line.partition(" #")[0]):
-            words = shlex.split(part)
-            while words and re.match(r"\w+=|do$|\.venv/bin/merbench$", words[0]):
-                if words[0].endswith("merbench"):
-                    words[0] = "merbench"
-                    break
-                words = words[1:]
-            if words and words[0] == "merbench":
-                found.append(_before_redirection(words[1:]))
-    return found
+    lines = block.text.replace("\\\n", " ").splitlines()
+    script = "\n".join(line.partition(" #")[0] for line in lines)
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=";|&<>()\n")
+    lexer.whitespace, lexer.commenters = " \t", ""
+    found: list[list[str]] = [[]]
+    for word in lexer:
+        if set(word) <= {*";|&()\n"}:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [named for words in found if (named := _of_merbench(words))]
 
 
-def _before_redirection(words: list[str]) -> list[str]:
-    ends = [k for k, word in enumerate(words) if re.match(r"\d?>", word)]
-    return words[: ends[0]] if ends else words
+def _of_merbench(words: list[str]) -> list[str]:
+    """Return what follows `merbench`, up to a redirection; nothing of another command."""
+    while words and re.match(r"\w+=|do$", words[0]):
+        words = words[1:]
+    if not words or words[0] not in ("merbench", ".venv/bin/merbench"):
+        return []
+    ends = [k for k, word in enumerate(words) if word in ("<", ">", ">>")]
+    return words[1 : ends[0] if ends else None]
 
 
 def of(*languages: str) -> list[object]:
@@ -49,7 +52,7 @@ def of(*languages: str) -> list[object]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_is_without_an_example(name):
-    assert blocks_of(name) or "examples below" in page(name)
+    assert blocks_of(name)
 
 
 def test_every_block_is_of_a_kind_that_is_checked():
@@ -68,7 +71,8 @@ def test_a_shell_block_parses_and_its_commands_have_the_options_that_it_names(bl
     )
     assert read.returncode == 0, read.stderr
     for words in commands(block):
-        if "--help" not in words:
+        # What the shell fills in is not known here.
+        if "--help" not in words and "$" not in "".join(words):
             parse(words)
 
 
@@ -95,9 +99,8 @@ def test_a_python_block_compiles(block):
 
 @pytest.mark.parametrize("block", of("yaml"))
 def test_a_yaml_block_parses(block):
-    read = YAML(typ="safe").load_all(
-        block.text.replace("${{", "{{").replace("{{", "").replace("}}", "")
-    )
+    text = re.sub(r"\$\{\{.*?\}\}", "filled-in", block.text)
+    read = YAML(typ="safe").load_all(text)
     fields = {name for document in read for name in document}
     assert fields
     if block.page == "suites.md":
