@@ -26,7 +26,7 @@ def commands(block: Block) -> list[list[str]]:
     lines = block.text.replace("\\\n", " ").splitlines()
     script = "\n".join(line.partition(" #")[0] for line in lines)
     lexer = shlex.shlex(script, posix=True, punctuation_chars=";|&<>()\n")
-    lexer.whitespace, lexer.commenters = " \t", ""
+    lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t", "", True
     found: list[list[str]] = [[]]
     for word in lexer:
         if set(word) <= {*";|&()\n"}:
