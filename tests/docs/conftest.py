@@ -17,10 +17,7 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def walk(tmp_path: Path, suites: Path) -> Callable[..., Walk]:
+def walk(tmp_path: Path, suites: Path) -> Callable[[], Walk]:
     """Begin a walk in an empty folder."""
 
-    def begin(**settings: dict[str, int]) -> Walk:
-        return Walk(tmp_path, suites, **settings)
-
-    return begin
+    return lambda: Walk(tmp_path, suites)
