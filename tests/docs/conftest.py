@@ -1,6 +1,5 @@
 """Where walks begin."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,12 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def walk(tmp_path: Path, suites: Path) -> Callable[[], Walk]:
-    """Begin a walk in an empty folder."""
+def walk(tmp_path: Path, suites: Path) -> Walk:
+    """A walk that begins in an empty folder, on small suites."""
+    return Walk(tmp_path, suites)
 
-    return lambda: Walk(tmp_path, suites)
+
+@pytest.fixture
+def walk_in_full(tmp_path: Path) -> Walk:
+    """The same on the suites that ship, for a page that makes them small itself."""
+    return Walk(tmp_path, None)

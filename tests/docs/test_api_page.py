@@ -12,9 +12,9 @@ from tests.docs.blocks import blocks_of, page
 PAGE = page("api.md")
 
 
-def test_the_blocks_run_and_print_what_the_page_says(walk):
+def test_the_blocks_run_and_print_what_the_page_says(walk_in_full):
     assert [block.language for block in blocks_of("api.md")].count("text") == 2
-    walk().along("api.md")
+    walk_in_full.along("api.md")
 
 
 def test_every_name_of_the_interface_is_in_the_table():

@@ -37,7 +37,6 @@ BEFORE = {
     ],
 )
 def test_a_page_does_what_it_says(walk, name):
-    walker = walk()
     if name in BEFORE:
-        walker.shell(BEFORE[name], f"what {name} takes for granted")
-    walker.along(name)
+        walk.shell(BEFORE[name], f"what {name} takes for granted")
+    walk.along(name)

@@ -52,7 +52,7 @@ class Walk:
     """A folder, and what was printed in it so far."""
 
     folder: Path
-    suites: Path
+    suites: Path | None
     printed: str = ""
     program: list[str] = field(default_factory=list)
 
@@ -130,5 +130,5 @@ class Walk:
             "OMP_NUM_THREADS": "1",
             "PATH": path,
             "PYTEST_ADDOPTS": "-p no:cacheprovider",
-            "PYTHONPATH": str(self.suites),
+            "PYTHONPATH": str(self.suites or ""),
         }
