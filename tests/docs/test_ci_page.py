@@ -13,14 +13,14 @@ from ruamel.yaml import YAML
 
 from merbench.check.verdicts import VERDICTS
 from tests.conftest import TINY
+from tests.docs.blocks import ROOT, blocks_of, page
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
-BLOCKS = dict(enumerate(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)))
+PAGE = page("ci.md")
+BLOCKS = blocks_of("ci.md")
 
 
 def block(language, word):
-    (found,) = (text for kind, text in BLOCKS.values() if kind == language and word in text)
+    (found,) = (b.text for b in BLOCKS if b.language == language and word in b.text)
     return found
 
 
@@ -87,7 +87,7 @@ def test_the_commands_of_the_page_pass(project):
         assert ended.returncode == 0, ended.stderr
 
 
-WORKFLOWS = [text for kind, text in BLOCKS.values() if kind == "yaml" and "checkout" in text]
+WORKFLOWS = [b.text for b in BLOCKS if b.language == "yaml" and "checkout" in b.text]
 
 
 def test_the_action_is_called_with_inputs_that_it_has():

@@ -14,10 +14,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import TINY
+from tests.docs.blocks import blocks_of, page
 from tests.plugins.broken import CASES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text("utf-8")
-FILES = dict(re.findall(r"^```python\n# file: (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+PAGE = page("plugins.md")
+FILES = {block.file: block.text for block in blocks_of("plugins.md") if block.file}
 ELSEWHERE = ("names a file",)  # tested with import paths
 
 
@@ -79,8 +80,8 @@ def test_the_reader_of_the_page_reads_by_its_import_path(project):
 
 
 def test_the_entries_of_the_page_are_those_of_suites_and_packages():
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    fields = [set(YAML(typ="safe").load(block)) for block in blocks]
+    blocks = [block.text for block in blocks_of("plugins.md") if block.language == "yaml"]
+    fields = [set(YAML(typ="safe").load(text)) for text in blocks]
     assert fields == [{"methods", "grid", "metrics"}]
 
 
