@@ -7,7 +7,8 @@ set -euo pipefail
 merbench new method mine
 
 # Three lines of it are changed, as you would in an editor: what it says of itself, how modalities are
-# weighed (two layers for one), and how much is dropped out in training.
+# weighed (two layers for one), and how much is dropped out in training. The second layer has no bias:
+# softmax would cancel it, and the audit fails what does nothing.
 python - <<'PYTHON'
 from pathlib import Path
 
@@ -15,7 +16,9 @@ file = Path("mine.py")
 text = file.read_text("utf-8")
 for before, after in {
     'summary = "encoders weighted by how much each has to say"': 'summary = "two layers weigh"',
-    "nn.Linear(WIDTH, 1, bias=False)": "nn.Sequential(nn.Linear(WIDTH, 32), nn.Tanh(), nn.Linear(32, 1))",
+    "nn.Linear(WIDTH, 1, bias=False)": (
+        "nn.Sequential(nn.Linear(WIDTH, 32), nn.Tanh(), nn.Linear(32, 1, bias=False))"
+    ),
     "dropout=0.3": "dropout=0.4",
 }.items():
     assert text.count(before) == 1, before
