@@ -42,6 +42,28 @@ _BASH = """\
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
+# An answer is its type, a comma, and what is offered, in which there may be commas as well: between
+# names, and in words that explain. Click's own script ends at the second comma.
+_FISH = """\
+function %(complete_func)s
+    set -lx COMP_WORDS (commandline -cp)
+    set -lx COMP_CWORD (commandline -t)
+    for answer in (%(complete_var)s=fish_complete %(prog_name)s)
+        set -l parts (string split -m 1 , -- $answer)
+        switch $parts[1]
+            case dir
+                __fish_complete_directories $parts[2]
+            case file
+                __fish_complete_path $parts[2]
+            case plain
+                echo $parts[2]
+        end
+    end
+end
+
+complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
+"""
+
 
 @add_completion_class
 class Bash(BashComplete):
@@ -66,10 +88,17 @@ class Bash(BashComplete):
         return f"{item.type},{item.value}"
 
 
+@add_completion_class
+class Fish(FishComplete):
+    """Fish, with commas as they stand in what is offered."""
+
+    source_template = _FISH
+
+
 SHELLS: dict[str, type[ShellComplete]] = {
     "bash": Bash,
     "zsh": ZshComplete,
-    "fish": FishComplete,
+    "fish": Fish,
 }
 
 

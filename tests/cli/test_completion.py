@@ -93,6 +93,40 @@ def test_bash_offers(folder, line, broken, offered):
     assert bash(folder, line, "merbench", *broken) == offered
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("merbench run qu", ["quick"]),
+        ("merbench run quick --sched", ["--scheduler"]),
+        ("merbench run quick --methods nmer,zer", ["nmer,zero_fill"]),
+        ("merbench run quick --set grid.noise.0.type=ga", ["grid.noise.0.type=gaussian"]),
+    ],
+)
+def test_fish_offers(folder, line, offered):
+    said = fish(folder, line)
+    assert [entry.partition("\t")[0] for entry in said] == offered
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
+def test_fish_explains_commands_in_full(folder):
+    (entry,) = fish(folder, "merbench compar")
+    assert entry == "compare\tShow paired differences of two runs, or of methods of one."
+
+
+def fish(folder, line):
+    ended = subprocess.run(
+        ["fish", "--no-config", "-c", "merbench completion fish | source; complete -C $argv", line],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout.splitlines()
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_the_other_shells_are_answered_in_their_way(folder, shell):
     ended = subprocess.run(
