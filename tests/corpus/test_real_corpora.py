@@ -22,7 +22,7 @@ def load(name):
 
 
 @pytest.mark.parametrize("name", ["iemocap4", "ravdess", "mosei_video", "mosi"])
-@pytest.mark.parametrize("layout", ["native", "npy_dir"])
+@pytest.mark.parametrize("layout", ["native", pytest.param("npy_dir", marks=pytest.mark.slow)])
 def test_every_corpus_keeps_its_fingerprint_in_other_layouts(tmp_path, name, layout):
     corpus = load(name)
     assert write_corpus(corpus, tmp_path / name, layout) == ()

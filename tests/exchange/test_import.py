@@ -156,6 +156,7 @@ def test_replacing_leaves_nothing_of_what_was_there(bring, copied, table):
     assert sorted(record_of(copied)["folders"]) == after
 
 
+@pytest.mark.slow
 def test_a_report_shows_imports_beside_methods(merbench, bring, copied):
     bring()
     said = merbench("report", copied)

@@ -34,7 +34,7 @@ def finished(run):
 
 
 @pytest.mark.parametrize(
-    "ending", ["kill", "ctrl-c", pytest.param("terminate", marks=pytest.mark.slow)]
+    "ending", ["kill", *(pytest.param(e, marks=pytest.mark.slow) for e in ("ctrl-c", "terminate"))]
 )
 def test_a_run_that_is_ended_half_way_goes_on_and_gives_the_same_bytes(
     merbench, tiny_run, tmp_path, ending

@@ -100,6 +100,7 @@ def test_evaluation_that_does_not_fit_is_done_in_smaller_batches_and_marked(limi
     assert (one["prediction"].astype(str) == other["prediction"].astype(str)).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_training_that_does_not_fit_fails_with_a_clear_word_and_others_go_on(limited, tmp_path):
     said = limited(["hungry_method:Greedy", "zero_fill"], 1000, tmp_path / "run")
     assert said.code == 1, said.err

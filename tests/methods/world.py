@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -46,6 +48,8 @@ METHODS = registry.names("methods")
 NETWORKS = tuple(
     name for name in METHODS if issubclass(registry.load("methods", name), NetworkMethod)
 )
+# Those whose structure has all that training has to cope with; the others wait for the night.
+_BY_DAY = {"zero_fill", "discard", "noise_augment", "mmin"}
 # Whose predictions depend on their company, by the word of their networks.
 MIXING = ("nmer_released",)
 ROW_WISE = tuple(name for name in METHODS if name not in MIXING)
@@ -125,6 +129,11 @@ class World:
             points = tuple(noise.at_severity(severity) for severity in (0.4, 1.0))
             columns.append(NoiseColumn(name, noise, tuple(on), points))
         return build_grid(self.corpus, all_patterns(self.corpus.names), columns)
+
+
+def mostly_by_night(names: Sequence[str]) -> list[Any]:
+    """Mark all but a few networks as slow, for tests that train."""
+    return [pytest.param(n, marks=[pytest.mark.slow] * (n not in _BY_DAY)) for n in names]
 
 
 def make_world(n: int = 48, **of_corpus: float) -> World:

@@ -59,7 +59,9 @@ def written(figure, monkeypatch):
     return [(text.get_text(), text.get_window_extent(renderer)) for text in seen]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape", [pytest.param(s, marks=[pytest.mark.slow] * (s == "seventy")) for s in SHAPES]
+)
 def test_no_text_is_clipped_and_none_covers_another(shape, monkeypatch):
     for stem, figure in drawn(made(**SHAPES[shape])):
         width, height = figure.bbox.width, figure.bbox.height
@@ -115,6 +117,7 @@ def test_svg_files_show_hostile_names_as_text_with_unique_ids(usual):
     assert "$\\frac$" in texts
 
 
+@pytest.mark.slow
 def test_equal_findings_give_equal_bytes_in_any_process_and_under_any_settings(tmp_path):
     small = {"modalities": ("audio", "text"), "noises": ("gaussian",), "methods": ("a", "b", "c")}
     with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "font.size": 30}):

@@ -16,7 +16,15 @@ from merbench.methods.parts import vae
 from merbench.training.course import TrainedStage
 from merbench.training.fleet import may_join
 from merbench.training.loop import Member, TrainingData, restore, train_members, train_stage
-from tests.methods.world import CPU, NETWORKS, World, build, make_stages, make_world
+from tests.methods.world import (
+    CPU,
+    NETWORKS,
+    World,
+    build,
+    make_stages,
+    make_world,
+    mostly_by_night,
+)
 
 # Sums of float64 in another order; the losses are near 1.
 TOLERANCE = 1e-9
@@ -104,7 +112,7 @@ def alone(stage: Stage, members: Sequence[Member]) -> list[TrainedStage]:
     return [train_stage(stage, m.data, m.teacher, m.key) for m in members]
 
 
-@pytest.mark.parametrize("method", FLEETS)
+@pytest.mark.parametrize("method", mostly_by_night(FLEETS))
 def test_members_end_where_they_would_alone(world, method) -> None:
     for stage in stages_of(method):
         # Last batches of 8 (none is left), 1 + 8 and 3: steps are taken in different company.
@@ -204,7 +212,8 @@ ON_GPU = [
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_GPU)])
-@pytest.mark.parametrize("method", ["mmin", pytest.param("nmer", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["mmin", "nmer"])
 def test_a_fleet_is_what_it_was_whenever_it_trains_and_on_any_device(world, method, device) -> None:
     where = torch.device(device)
     stage = stages_of(method)[-1]

@@ -257,7 +257,9 @@ def spoil(corpus: Corpus, positions: np.ndarray) -> Corpus:
         ("if_mmin", {}),
         # Donors of babble and token_swap are where test features could get in.
         ("modality_dropout", {"train_noise": "suite"}),
-        ("nmer", {"train_noise": "suite", "absent_input": "zeros"}),
+        pytest.param(
+            "nmer", {"train_noise": "suite", "absent_input": "zeros"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_other_test_labels_and_features_train_the_same_weights(name, settings) -> None:

@@ -17,10 +17,11 @@ from tests.methods.world import (
     make_method,
     make_stages,
     make_world,
+    mostly_by_night,
     see,
 )
 
-SLOW = {"nmer", "nmer_released"}  # its five Transformer layers need a few hundred steps
+LONG = {"nmer", "nmer_released"}  # its five Transformer layers need a few hundred steps
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +41,9 @@ def learn(name: str, world: World, epochs: int) -> float:
     return Validator(data.valid, data.shape, data.absent).scores(network)[best]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in NETWORKS]
-)
+@pytest.mark.parametrize("name", mostly_by_night(NETWORKS))
 def test_a_network_learns_a_small_training_set_by_heart(world, name) -> None:
-    assert learn(name, world, epochs=90 if name in SLOW else 25) > 0.95
+    assert learn(name, world, epochs=90 if name in LONG else 25) > 0.95
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - set(NETWORKS)))
