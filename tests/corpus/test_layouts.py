@@ -84,7 +84,8 @@ def vars_of(corpus):
     return {name: getattr(corpus, name) for name in Corpus.__dataclass_fields__}
 
 
-text = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=5)
+# Separators of lines and paragraphs (Zl, Zp) end a line, as control characters do.
+text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=5)
 
 
 @st.composite
