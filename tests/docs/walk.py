@@ -55,6 +55,7 @@ class Walk:
     suites: Path | None
     printed: str = ""
     program: list[str] = field(default_factory=list)
+    promised: list[Block] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Let scripts of the guide be found as from a checkout."""
@@ -79,16 +80,23 @@ class Walk:
         elif block.language == "diff":
             self.change(block)
         elif block.language == "text":
-            self.run_program(str(block))
-            assert block.text in self.printed, f"{block}: not printed; {self.printed[-2000:]}"
+            self.promised.append(block)
+            if not self.program:
+                self.check_printed()
 
     def run_program(self, where: str) -> None:
         """Run the Python blocks since the last shell block, as one program."""
-        if not self.program:
-            return
-        (self.folder / "program.py").write_text("\n".join(self.program), "utf-8")
-        self.program = []
-        self._run([sys.executable, "-W", "error", "program.py"], where)
+        if self.program:
+            (self.folder / "program.py").write_text("\n".join(self.program), "utf-8")
+            self.program = []
+            self._run([sys.executable, "-W", "error", "program.py"], where)
+        self.check_printed()
+
+    def check_printed(self) -> None:
+        """Check that what the page promises was printed."""
+        for block in self.promised:
+            assert block.text in self.printed, f"{block}: not printed; {self.printed[-2000:]}"
+        self.promised = []
 
     def shell(self, script: str, where: str) -> None:
         """Run a shell block; it stops at the first command that fails."""
