@@ -55,6 +55,7 @@ class Walk:
     suites: Path | None
     printed: str = ""
     program: list[str] = field(default_factory=list)
+    awaited: list[Block] = field(default_factory=list)  # what the program is to print
 
     def __post_init__(self) -> None:
         """Let scripts of the guide be found as from a checkout."""
@@ -79,8 +80,9 @@ class Walk:
         elif block.language == "diff":
             self.change(block)
         elif block.language == "text":
-            self.run_program(str(block))
-            assert block.text in self.printed, f"{block}: not printed; {self.printed[-2000:]}"
+            self.awaited.append(block)
+            if not self.program:
+                self.compare()
 
     def run_program(self, where: str) -> None:
         """Run the Python blocks since the last shell block, as one program."""
@@ -89,6 +91,13 @@ class Walk:
         (self.folder / "program.py").write_text("\n".join(self.program), "utf-8")
         self.program = []
         self._run([sys.executable, "-W", "error", "program.py"], where)
+        self.compare()
+
+    def compare(self) -> None:
+        """Hold what was printed against what the page shows."""
+        for block in self.awaited:
+            assert block.text in self.printed, f"{block}: not printed; {self.printed[-2000:]}"
+        self.awaited = []
 
     def shell(self, script: str, where: str) -> None:
         """Run a shell block; it stops at the first command that fails."""
