@@ -38,6 +38,7 @@ NOT_RUN = (
     Apart(
         "corpora.md", "mmsa:aligned_50.pkl", "needs that file; tests/corpus/test_mmsa.py has bins"
     ),
+    Apart("tuning.md", "pip install", "the tests have it installed"),
     Apart("audit.md", "merbench audit nmer ", "half an hour; tests/audit gives these commands"),
     Apart("audit.md", "inert_by_construction", "a fragment of a class"),
     Apart("suites.md", "my_package.my_module", "the package is nobody's; its fields are read"),

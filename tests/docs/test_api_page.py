@@ -12,6 +12,7 @@ from tests.docs.blocks import blocks_of, page
 PAGE = page("api.md")
 
 
+@pytest.mark.slow
 def test_the_blocks_run_and_print_what_the_page_says(walk_in_full):
     assert [block.language for block in blocks_of("api.md")].count("text") == 2
     walk_in_full.along("api.md")

@@ -55,7 +55,7 @@ class Walk:
     suites: Path | None
     printed: str = ""
     program: list[str] = field(default_factory=list)
-    awaited: list[Block] = field(default_factory=list)  # what the program is to print
+    promised: list[Block] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Let scripts of the guide be found as from a checkout."""
@@ -80,24 +80,23 @@ class Walk:
         elif block.language == "diff":
             self.change(block)
         elif block.language == "text":
-            self.awaited.append(block)
+            self.promised.append(block)
             if not self.program:
-                self.compare()
+                self.check_printed()
 
     def run_program(self, where: str) -> None:
         """Run the Python blocks since the last shell block, as one program."""
-        if not self.program:
-            return
-        (self.folder / "program.py").write_text("\n".join(self.program), "utf-8")
-        self.program = []
-        self._run([sys.executable, "-W", "error", "program.py"], where)
-        self.compare()
+        if self.program:
+            (self.folder / "program.py").write_text("\n".join(self.program), "utf-8")
+            self.program = []
+            self._run([sys.executable, "-W", "error", "program.py"], where)
+        self.check_printed()
 
-    def compare(self) -> None:
-        """Hold what was printed against what the page shows."""
-        for block in self.awaited:
+    def check_printed(self) -> None:
+        """Check that what the page promises was printed."""
+        for block in self.promised:
             assert block.text in self.printed, f"{block}: not printed; {self.printed[-2000:]}"
-        self.awaited = []
+        self.promised = []
 
     def shell(self, script: str, where: str) -> None:
         """Run a shell block; it stops at the first command that fails."""
