@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from merbench.cli import call
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("merbench", deadline=None)
+settings.load_profile("merbench")
 
 TINY: dict[str, Any] = {
     "name": "tiny",
