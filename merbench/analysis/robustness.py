@@ -13,11 +13,10 @@ from merbench.analysis.curves import Curve, curves_of
 from merbench.analysis.evidence import Evidence, linear, within
 from merbench.analysis.quantities import Matrices, trapezoid
 from merbench.results.averages import Average, Mean, mean_of, over_settings
-from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
+from merbench.results.conditions import CLEAN, NO_NOISE, NoiseColumn, columns_of, patterns_of
 from merbench.results.header import TableHeader
 from merbench.results.metrics import confusion_metric
 from merbench.results.severity import origin_of
-from merbench.results.summary import NO_NOISE
 from merbench.results.tally import Tally
 from merbench.statistics.estimate import estimate
 from merbench.statistics.interval import Intervals

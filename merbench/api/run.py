@@ -13,11 +13,11 @@ from merbench.analysis.build import metrics_of
 from merbench.analysis.facts import RUN, Record, read_record, suite_name
 from merbench.errors import ConfigError, IncompleteError
 from merbench.results.cells import CELLS, CURVES
-from merbench.results.conditions import columns_of
+from merbench.results.conditions import NO_NOISE, columns_of
 from merbench.results.confusion import read_confusion
 from merbench.results.metrics import added, confusion_metric
 from merbench.results.reading import reading
-from merbench.results.summary import NO_NOISE, Summary, overview, summary_table
+from merbench.results.summary import Summary, overview, summary_table
 from merbench.results.tables import PREDICTIONS, RESULTS
 
 if TYPE_CHECKING:  # each takes long to import, and most programs want few of them

@@ -26,8 +26,8 @@ from merbench.report.figures.gate import (
 from merbench.report.figures.styles import Roster, house_style, styles
 from merbench.report.figures.svg import inline_svg
 from merbench.report.page.page import render
+from merbench.results.averages import MEAN
 from merbench.results.metrics import ConfusionMetric, confusion_metric
-from merbench.results.summary import MEAN
 
 METHODS = 8  # in the curves; more cannot be told apart
 _TAGS = {"regressed": "open", "suspect": "open", "improved": "yes"}

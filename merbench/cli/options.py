@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,23 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def suite_options(command: Command) -> Command:
-    """Add what selects and changes a suite."""
+    """Add what selects and changes a suite: the command's `choice`."""
+
+    @functools.wraps(command)
+    def chosen(
+        *,
+        suite: str,
+        corpus: str | None,
+        methods: str | None,
+        folds: str | None,
+        seeds: str | None,
+        settings: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
+        return command(choice=choice, **others)
+
+    with_options: Command = chosen
     for add in reversed(
         (
             click.argument("suite", shell_complete=completing.suites),
@@ -59,8 +76,8 @@ def suite_options(command: Command) -> Command:
             ),
         )
     ):
-        command = add(command)
-    return command
+        with_options = add(with_options)
+    return with_options
 
 
 def reader_settings(command: Command) -> Command:
@@ -123,6 +140,17 @@ class SuiteChoice:
                 raise ConfigError(f"--seeds: found {text!r}; expected whole numbers such as 0,1,2")
             numbers.append(int(text))
         return cls(suite, corpus, _names(methods), _names(folds), tuple(numbers), settings)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What is changed of the suite, as `load_suite`, a `Job` and a tuning take it."""
+        return {
+            "settings": self.settings,
+            "corpus": self.corpus,
+            "methods": self.methods,
+            "folds": self.folds,
+            "seeds": self.seeds,
+        }
 
 
 def confirm_discard(question: str) -> None:

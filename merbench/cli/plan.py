@@ -42,15 +42,10 @@ class MethodCost:
 @suite_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan_command(
-    suite: str,
-    corpus: str | None,
+    choice: SuiteChoice,
     out: Path | None,
     device: str,
     jobs: int | None,
-    methods: str | None,
-    folds: str | None,
-    seeds: str | None,
-    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show the cells of SUITE, which are done, and the time and memory the others would take.
@@ -62,15 +57,7 @@ def plan_command(
     merbench plan full_grid
     merbench plan iemocap --corpus mmin:path/to/iemocap --jobs 8
     """  # noqa: D301  # click looks for the character, not for two
-    choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
-    loaded = load_suite(
-        choice.suite,
-        choice.settings,
-        corpus=choice.corpus,
-        methods=choice.methods,
-        folds=choice.folds,
-        seeds=choice.seeds,
-    )
+    loaded = load_suite(choice.suite, **choice.changes)
     plan = make_plan(loaded, choose_device(device))
     store = Store(out or Path("runs") / loaded.suite.name)
     costs = history(plan, store)

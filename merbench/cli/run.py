@@ -48,15 +48,10 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Print the JSON Schema of suite files and leave.",
 )
 def run_command(
-    suite: str,
-    corpus: str | None,
+    choice: SuiteChoice,
     out: Path | None,
     device: str,
     jobs: int | None,
-    methods: str | None,
-    folds: str | None,
-    seeds: str | None,
-    settings: tuple[str, ...],
     backend: Backend,
     scheduler: str | None,
     max_hours: float | None,
@@ -82,15 +77,10 @@ def run_command(
     from merbench.api.job import Job  # noqa: PLC0415
     from merbench.api.run import Run  # noqa: PLC0415
 
-    choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     job = Job.of(
         choice.suite,
-        corpus=choice.corpus,
+        **choice.changes,
         out=out,
-        methods=choice.methods,
-        folds=choice.folds,
-        seeds=choice.seeds,
-        settings=choice.settings,
         device=device,
         jobs=jobs,
         backend=backend,

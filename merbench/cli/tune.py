@@ -23,15 +23,10 @@ if TYPE_CHECKING:
 @option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @option("--quiet", is_flag=True, help="Print nothing but the table.")
 def tune_command(
-    suite: str,
-    corpus: str | None,
+    choice: SuiteChoice,
     out: Path | None,
     device: str,
     jobs: int | None,
-    methods: str | None,
-    folds: str | None,
-    seeds: str | None,
-    settings: tuple[str, ...],
     trials: int,
     as_json: bool,
     quiet: bool,
@@ -52,16 +47,11 @@ def tune_command(
     from merbench.api.tune import tune  # noqa: PLC0415
     from merbench.cli.output import terminal  # noqa: PLC0415
 
-    choice = SuiteChoice.parse(suite, corpus, methods, folds, seeds, settings)
     found = tune(
         choice.suite,
+        **choice.changes,
         trials=trials,
-        corpus=choice.corpus,
         out=out,
-        methods=choice.methods,
-        folds=choice.folds,
-        seeds=choice.seeds,
-        settings=choice.settings,
         device=device,
         jobs=jobs,
         watch=_silent if quiet or as_json else _say,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from merbench import seeds
 from merbench.corpus.corpus import Corpus
 from merbench.corpus.normalise import Normaliser
-from merbench.corruption import missing
 from merbench.corruption.donors import Donors
+from merbench.corruption.missing import MissingDraw, draw_missing, trace_missing
 from merbench.corruption.noises.base import Damage, Noise, Target
 from merbench.corruption.schedule import STEPS, signal_share
 from merbench.features.part import Part
@@ -82,9 +82,9 @@ class Corruptor:
         lengths = torch.full((len(utterances),), length)
         return Ragged(torch.from_numpy(values), lengths).to(device)
 
-    def missing(self, utterances: NDArray[np.int64], draw: int) -> missing.MissingDraw:
+    def missing(self, utterances: NDArray[np.int64], draw: int) -> MissingDraw:
         """Draw what some utterances miss at random, at any rate."""
-        return missing.draw_missing(self.corpus, self.seed, utterances, draw)
+        return draw_missing(self.corpus, self.seed, utterances, draw)
 
     def scheduled(self, modality: int, part: Part) -> Ragged:
         """Return a part's features under NMER's scheduler, frozen.
@@ -169,5 +169,5 @@ def draws_hash(
                 for row in np.flatnonzero(~modality.absent):
                     sha.update(noise.trace(int(row), target))
     if at_random:
-        sha.update(missing.trace(corpus, seed, range(draws)))
+        sha.update(trace_missing(corpus, seed, range(draws)))
     return sha.hexdigest()

@@ -135,7 +135,7 @@ def _highest(weights: Floats, available: NDArray[np.bool_]) -> Floats:
     return found
 
 
-def trace(corpus: Corpus, seed: int, draws: Sequence[int]) -> bytes:
+def trace_missing(corpus: Corpus, seed: int, draws: Sequence[int]) -> bytes:
     """Return what was drawn for everyone, equal on every machine."""
     everyone = np.arange(len(corpus))
     found = [draw_missing(corpus, seed, everyone, draw) for draw in draws]

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from merbench.results.conditions import ConditionKey, NoiseColumn, columns_of, patterns_of
 from merbench.results.metrics import ConfusionMetric
 
+# What a mean over patterns, or over missing rates, is called beside its parts.
+MEAN = "mean"
+
 
 @dataclass(frozen=True)
 class Pool:

@@ -112,6 +112,9 @@ class NoiseColumn(NamedTuple):
         return f"{self.noise} noise on {where}"
 
 
+NO_NOISE = NoiseColumn(CLEAN, "")
+
+
 def patterns_of(conditions: Iterable[ConditionKey]) -> tuple[str, ...]:
     """Return the patterns in grid order."""
     return tuple(dict.fromkeys(c.pattern for c in conditions))

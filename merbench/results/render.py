@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from merbench.results.averages import MEAN
 from merbench.results.listing import (
     BLANK,
     Entry,
@@ -23,7 +24,7 @@ from merbench.results.listing import (
     listing_markdown,
     ranked,
 )
-from merbench.results.summary import MEAN, Summary
+from merbench.results.summary import Summary
 from merbench.statistics.outcome import ALPHA
 
 BY_FOLD = "mean by fold"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from merbench.results.averages import Average, Mean, Pool, mean_of, over_settings
-from merbench.results.conditions import NoiseColumn, patterns_of
+from merbench.results.averages import MEAN, Average, Mean, Pool, mean_of, over_settings
+from merbench.results.conditions import NO_NOISE, NoiseColumn, patterns_of
 from merbench.results.header import TableHeader
-from merbench.results.summary import MEAN, NO_NOISE
 
 
 def origin_of(header: TableHeader, pattern: str, column: NoiseColumn) -> str:

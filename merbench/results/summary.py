@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from merbench.errors import IncompleteError
 from merbench.results.averages import (
+    MEAN,
     Average,
     Mean,
-    Pool,
     evaluate,
     grid_mean,
     matrix_size,
@@ -21,17 +22,16 @@ from merbench.results.averages import (
     over_settings,
     pooled_patterns,
 )
-from merbench.results.conditions import CLEAN, NoiseColumn, columns_of, patterns_of
+from merbench.results.conditions import NO_NOISE, NoiseColumn, columns_of, patterns_of
 from merbench.results.confusion import Confusion
 from merbench.results.header import TableHeader
 from merbench.results.metrics import ConfusionMetric
+from merbench.results.severity import severity_points
 
-MEAN = "mean"
 POOLED = "pooled"
 PARTIAL_MEAN = "partial mean"
 COMPLETE = "complete"
 GRID_MEAN = "grid mean"
-NO_NOISE = NoiseColumn(CLEAN, "")
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,34 @@ def summary_table(
     Raises:
         IncompleteError: naming the missing cells; or the run has no cell at all.
     """
-    if column.at_random:
-        return _rates_table(confusion, metric, column, partial)
-    conditions, complete = confusion.header.conditions, confusion.header.complete
+    header = confusion.header
+    found = _by_rate(header, column) if column.at_random else _by_pattern(header, column)
+    draws = len({c.draw for c in header.conditions if c.column == column})
+    severities = len({c.severity for c in header.conditions if c.column == column})
+    over = [_plural(severities, "severity", "severities")] if column.is_noise else []
+    if draws > 1:
+        over.append(_plural(draws, "draw"))
+    return _build(
+        confusion,
+        metric,
+        found.averages,
+        partial=partial,
+        stem="-".join(part for part in (_file_name(metric), column.noise, column.on) if part),
+        title=f"{metric.label}, {column.title}",
+        over=over,
+        note=found.note + _told(confusion, column),
+    )
+
+
+class _Columns(NamedTuple):
+    """The columns of a table: what each averages, and what has to be said of them."""
+
+    averages: dict[str, Average]
+    note: str
+
+
+def _by_pattern(header: TableHeader, column: NoiseColumn) -> _Columns:
+    conditions, complete = header.conditions, header.complete
     of_pattern = {
         pattern: average
         for pattern in patterns_of(conditions)
@@ -119,64 +144,24 @@ def summary_table(
         averages |= {MEAN: mean, POOLED: pooled}
     if complete in of_pattern:
         averages[complete] = of_pattern[complete]
-    severities = len({c.severity for c in conditions if c.column == column})
-    draws = len({c.draw for c in conditions if c.column == column})
-    over = []
-    if column.noise != CLEAN:
-        over.append(_plural(severities, "severity", "severities"))
-        if draws > 1:
-            over.append(_plural(draws, "draw"))
     note = ""
     if partials:
         note = f"; {MEAN} and {POOLED} cover the {_plural(len(partials), 'partial pattern')}"
-    note += _told(confusion, column)
-    return _build(
-        confusion,
-        metric,
-        averages,
-        partial=partial,
-        stem=_stem(metric, column),
-        title=f"{metric.label}, {column.title}",
-        over=over,
-        note=note,
-    )
+    return _Columns(averages, note)
 
 
-def _rates_table(
-    confusion: Confusion, metric: ConfusionMetric, column: NoiseColumn, partial: bool
-) -> Summary:
-    header = confusion.header
-    own = [(k, c) for k, c in enumerate(header.conditions) if c.column == column]
-    of_rate = {
-        rate_name(rate): Mean(tuple(Pool((k,)) for k, c in own if c.severity == rate))
-        for rate in sorted({c.severity for _, c in own})
-    }
-    averages: dict[str, Average] = {}
-    clean = over_settings(header.conditions, header.complete, NO_NOISE)
-    if clean is not None:
-        averages[rate_name(0)] = clean
-    averages |= of_rate
-    averages[MEAN] = Mean(tuple(of_rate.values()))
-    draws = len({c.draw for _, c in own})
-    return _build(
-        confusion,
-        metric,
-        averages,
-        partial=partial,
-        stem=_stem(metric, column),
-        title=f"{metric.label}, {column.title}",
-        over=[_plural(draws, "draw")] if draws > 1 else [],
-        note=f"; columns are shares of all modalities, {MEAN} is over those above 0",
-    )
+def _by_rate(header: TableHeader, column: NoiseColumn) -> _Columns:
+    (points,) = severity_points(header, column).values()
+    rates = sorted(points.items())
+    averages = {rate_name(rate): average for rate, average in rates}
+    mean = Mean(tuple(average for rate, average in rates if rate))
+    note = f"; columns are shares of all modalities, {MEAN} is over those above 0"
+    return _Columns(averages | {MEAN: mean}, note)
 
 
 def rate_name(rate: float) -> str:
     """Return what a column of a missing rate is called."""
     return f"{rate:.4g}"
-
-
-def _stem(metric: ConfusionMetric, column: NoiseColumn) -> str:
-    return "-".join(part for part in (_file_name(metric), column.noise, column.on) if part)
 
 
 def _file_name(metric: ConfusionMetric) -> str:

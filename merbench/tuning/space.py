@@ -19,24 +19,31 @@ _EDGE = 0.05
 
 
 @dataclass(frozen=True)
-class Float:
-    """A number from `low` to `high`; `log` draws its logarithm.
-
-    Raises:
-        ValueError: an empty range, or a logarithm of what is not above 0.
-    """
-
+class _Range:
     low: float
     high: float
     log: bool = False
 
     def __post_init__(self) -> None:
-        _check_range(self.low, self.high, log=self.log)
+        if not self.low < self.high:
+            found = f"found {self.low:g} to {self.high:g}"
+            raise ValueError(f"{found}; expected a lower and a higher end")
+        if self.log and self.low <= 0:
+            raise ValueError(f"found log from {self.low:g}; expected a lower end above 0")
 
     @property
     def samples(self) -> tuple[Value, ...]:
         """Values that stand for all of them: the ends."""
         return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Float(_Range):
+    """A number from `low` to `high`; `log` draws its logarithm.
+
+    Raises:
+        ValueError: an empty range, or a logarithm of what is not above 0.
+    """
 
     def holding(self, value: Value) -> Float:
         """Return the range, widened where it has to be to hold a value."""
@@ -60,7 +67,7 @@ class Float:
 
 
 @dataclass(frozen=True)
-class Int:
+class Int(_Range):
     """A whole number from `low` to `high`, both included; `log` draws its logarithm.
 
     Raises:
@@ -69,15 +76,6 @@ class Int:
 
     low: int
     high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        _check_range(self.low, self.high, log=self.log)
-
-    @property
-    def samples(self) -> tuple[Value, ...]:
-        """Values that stand for all of them: the ends."""
-        return self.low, self.high
 
     def holding(self, value: Value) -> Int:
         """Return the range, widened where it has to be to hold a value."""
@@ -126,10 +124,3 @@ class Choice:
 
 Space = Float | Int | Choice
 SearchSpace = Mapping[str, Space]
-
-
-def _check_range(low: float, high: float, *, log: bool) -> None:
-    if not low < high:
-        raise ValueError(f"found {low:g} to {high:g}; expected a lower and a higher end")
-    if log and low <= 0:
-        raise ValueError(f"found log from {low:g}; expected a lower end above 0")

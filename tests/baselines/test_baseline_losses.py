@@ -16,12 +16,7 @@ from tests.methods.losses import (
     teach,
     terms,
 )
-from tests.methods.world import World, make_stages, make_world
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
+from tests.methods.world import make_stages
 
 
 @pytest.mark.parametrize("method", ["zero_fill", "modality_dropout", "noise_augment"])

@@ -20,12 +20,7 @@ from tests.methods.losses import (
     teach,
     terms,
 )
-from tests.methods.world import World, make_method, make_stages, make_world
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
+from tests.methods.world import make_method, make_stages
 
 
 def one_way(x: oracle.Array, y: oracle.Array) -> float:

@@ -8,14 +8,9 @@ import torch
 
 from tests.methods import oracle
 from tests.methods.losses import embedded, make_step, shown, side_by_side, terms
-from tests.methods.world import World, make_stages, make_world
+from tests.methods.world import make_stages
 
 MEMORY = 0.95
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
 
 
 def test_the_loss_is_the_cross_entropy_of_embeddings_with_means_in_their_gaps(world) -> None:

@@ -10,12 +10,7 @@ from scipy.special import ndtr, softmax
 from merbench.features.observation import State
 from tests.methods import oracle
 from tests.methods.losses import ORDER, embedded, make_step, shown, terms
-from tests.methods.world import World, build, make_method, make_stages, make_world, states_of
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
+from tests.methods.world import build, make_method, make_stages, states_of
 
 
 def feed_forward(w: oracle.Weights, x: oracle.Array, name: str) -> oracle.Array:

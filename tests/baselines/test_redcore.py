@@ -8,12 +8,7 @@ import torch
 
 from tests.methods import oracle
 from tests.methods.losses import ORDER, embedded, make_step, masked, shown, side_by_side, terms
-from tests.methods.world import World, build, make_method, make_stages, make_world
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
+from tests.methods.world import build, make_method, make_stages
 
 
 def imagine(w: oracle.Weights, z: oracle.Array) -> oracle.Array:

@@ -9,14 +9,9 @@ import torch
 from merbench.features.observation import State
 from tests.methods import oracle
 from tests.methods.losses import embedded, make_step, shown, side_by_side, terms
-from tests.methods.world import World, make_stages, make_world
+from tests.methods.world import make_stages
 
 MEMORY, RIDGE = 0.95, 0.3
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
 
 
 def columns(shown: np.ndarray) -> np.ndarray:

@@ -9,12 +9,7 @@ import pytest
 
 from tests.methods import oracle
 from tests.methods.losses import ORDER, embedded, make_step, shown, side_by_side, terms
-from tests.methods.world import World, make_method, make_stages, make_world
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
+from tests.methods.world import make_method, make_stages
 
 
 def test_every_term_of_the_loss(world) -> None:

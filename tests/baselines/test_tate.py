@@ -8,12 +8,7 @@ import torch
 
 from tests.methods import oracle
 from tests.methods.losses import ORDER, embedded, make_step, shown, side_by_side, teach, terms
-from tests.methods.world import World, make_method, make_stages, make_world
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(gaps=0.5)
+from tests.methods.world import make_method, make_stages
 
 
 def tagged(w: oracle.Weights, h: oracle.Array, told: np.ndarray) -> oracle.Array:

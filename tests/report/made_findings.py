@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from merbench.analysis.findings import Findings, Inference, Ranks
+from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, ConditionKey, in_grid_order
 from merbench.results.header import TableHeader
 from merbench.results.metrics import confusion_metric
-from merbench.results.summary import COMPLETE, GRID_MEAN, MEAN, PARTIAL_MEAN, Summary
+from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN, Summary
 
 HOSTILE = '<script>alert("x")</script> & $\\frac$'
 LONG = "a_rather_long_method_name_with_everything+dropout-0.25 (v2.1)"

@@ -16,12 +16,12 @@ import pytest
 
 from merbench.errors import IncompleteError
 from merbench.results.averages import evaluate
-from merbench.results.conditions import ConditionKey, NoiseColumn
+from merbench.results.conditions import NO_NOISE, ConditionKey, NoiseColumn
 from merbench.results.confusion import read_confusion
 from merbench.results.metrics import confusion_metric
 from merbench.results.render import to_markdown
 from merbench.results.severity import severity_points
-from merbench.results.summary import NO_NOISE, overview, summary_table, summary_tables
+from merbench.results.summary import overview, summary_table, summary_tables
 from merbench.results.tables import PREDICTIONS, write_tables
 
 ABSENT = NoiseColumn("gaussian", "absent")

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from merbench.report.figures.paper import Legend, Paper, footnote, heading, text_size, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
-from merbench.results.summary import MEAN
+from merbench.results.averages import MEAN
 
 STEPS = [1, 2, 5, 10]  # of ticks, so that they stand on round numbers
 MOST = 0.3  # of the range of the curves that their bands may add at either end

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from merbench.report.figures.curves import STEPS, Scale
 from merbench.report.figures.paper import LONGEST, Paper, footnote, heading, text_size, widest, wrap
 from merbench.report.figures.styles import INK, LARGE, NORMAL, SMALL, Roster
+from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, ConditionKey, NoiseColumn, columns_of
-from merbench.results.summary import MEAN
 
 CELL = 0.115  # inches
 GAP = 0.06

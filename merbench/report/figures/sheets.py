@@ -22,9 +22,10 @@ from merbench.report.figures.ranks import rank_diagram
 from merbench.report.figures.reliability import RARE, reliability_sheet
 from merbench.report.figures.styles import Roster
 from merbench.report.figures.training import training_sheet
+from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
 from merbench.results.metrics import confusion_metric
-from merbench.results.summary import COMPLETE, GRID_MEAN, MEAN, PARTIAL_MEAN
+from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN
 
 GUESSED = ("ua", "wa")  # metrics for which a guess among C classes gives 1 / C
 

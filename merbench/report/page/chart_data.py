@@ -14,6 +14,8 @@ from merbench.analysis.findings import Findings
 from merbench.report.figures import styles
 from merbench.report.page.heat import QUANTITIES, HeatTable, grid_values, members_mean
 from merbench.report.page.numbers import severity
+from merbench.report.page.pattern_tables import noise_key
+from merbench.results.conditions import columns_of
 from merbench.results.metrics import ECE_BINS
 
 SCALE = 1000  # what a reader is shown: percent with one decimal
@@ -30,6 +32,7 @@ def chart_json(findings: Findings, tables: Sequence[HeatTable]) -> str:
             for m, style in drawn.items()
         ],
         "chance": {"ua": whole(chance)},
+        "axes": {noise_key(c): c.axis for c in columns_of(findings.header.conditions)},
         "curves": _curves(findings),
         "heat": _heat(findings, tables),
         "confusions": [

@@ -11,8 +11,9 @@ import pandas as pd
 from merbench.analysis.findings import Findings
 from merbench.report.page.cells import Cell, Column, TableView, columns_to_rows, ranked
 from merbench.report.page.numbers import bracket, join, percent
+from merbench.results.averages import MEAN
 from merbench.results.conditions import AT_RANDOM, CLEAN, NoiseColumn, columns_of
-from merbench.results.summary import MEAN, POOLED, Summary, rate_name
+from merbench.results.summary import POOLED, Summary, rate_name
 from merbench.statistics.outcome import ALPHA
 
 BY_FOLD = Column("mean by fold", "± sd over folds")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from merbench.analysis.findings import Findings
 from merbench.analysis.published import PublishedTable
 from merbench.report.page.numbers import percent
+from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, columns_of
-from merbench.results.summary import MEAN
 
 EPOCHS = {"validation": "validation data", "test": "test data"}
 

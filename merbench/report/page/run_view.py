@@ -23,8 +23,8 @@ from merbench.report.page.pattern_tables import (
     table_views,
 )
 from merbench.report.page.published_rows import PublishedView, published_views
+from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, columns_of
-from merbench.results.summary import MEAN
 
 WIDEST_BAND = 0.15
 SCOPES = {

@@ -218,8 +218,6 @@ const extent = (rows, bands = []) => {
   return [Math.max(floor, Math.floor(Math.max(least, low - 10) / 5) * 5), Math.min(100, Math.ceil(Math.min(most, high + 10) / 5) * 5)];
 };
 
-const axisOf = noise => noise.endsWith("|random") ? "missing rate" : "severity";
-
 function charts(run, data) {
   const box = kind => run.querySelector(`[data-chart=${kind}]`);
   const controls = (kind, changed) => choices(run.querySelector(`.controls[data-for=${kind}]`), changed)();
@@ -239,7 +237,7 @@ function charts(run, data) {
     }
     const [x, names, values, lows, highs] = entry, chance = data.chance[metric];
     const range = extent(values, bands ? [lows, highs] : []);
-    chart.xTitle = axisOf(noise);
+    chart.xTitle = data.axes[noise];
     chart.set({ x, names, values, lows, highs, range, span: [0, 1], title: `${titles[metric]}, %`, chance }, bands);
   });
   start("training", { x: "epoch" }, (chart, { stage, bands }) => {
@@ -253,7 +251,7 @@ function charts(run, data) {
 }
 
 // ---- the heat map: another metric, and one cell's interval
-function heat(box, data, chance) {
+function heat(box, data, axes, chance) {
   let metric, shown;
   const detail = box.querySelector(".detail"), label = { ...Object.fromEntries(all("[data-axis=metric]", box).map(i => [i.value, i.parentElement.textContent.trim()])) };
   const cells = pane => all("tbody tr", pane).map(row => [...row.cells].slice(1));
@@ -266,7 +264,7 @@ function heat(box, data, chance) {
     const groups = [...table.tHead.rows[0].cells].slice(1);
     while (first + groups[group].colSpan <= column) first += groups[group++].colSpan;
     const severity = table.tHead.rows[1].cells[column].textContent, pattern = groups[group].firstChild.textContent;
-    detail.replaceChildren(make("b", {}, cell.parentElement.cells[0].textContent), severity === "gone" ? `, ${pattern}, the rest missing: ` : `, ${pattern}, ${axisOf(pane.dataset.noise)} ${severity}: `,
+    detail.replaceChildren(make("b", {}, cell.parentElement.cells[0].textContent), severity === "gone" ? `, ${pattern}, the rest missing: ` : `, ${pattern}, ${axes[pane.dataset.noise]} ${severity}: `,
       make("b", {}, `${label[metric] || metric} ${percent(values)}`), ` ${bracket(lows, highs)}`);
   };
   all(".pane", box).forEach(pane => {
@@ -323,7 +321,7 @@ if (innerWidth < 1088) all("[data-contents]").forEach(details => { details.open 
 all("table.sortable").forEach(sortable);
 for (const run of all("[data-run]")) {
   const data = JSON.parse(run.querySelector("script.data").textContent);
-  all(".switch", run).forEach(box => box.classList.contains("heat") ? heat(box, data.heat, data.chance.ua) : switches(box));
+  all(".switch", run).forEach(box => box.classList.contains("heat") ? heat(box, data.heat, data.axes, data.chance.ua) : switches(box));
   confusions(run, data.confusions);
   charts(run, data);
 }
