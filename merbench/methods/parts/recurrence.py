@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from merbench.features.ragged import Ragged
+
+# Where torch is for GPUs it is there, elsewhere it need not be.
+_HAS_TRITON = find_spec("triton") is not None
 
 
 @dataclass(frozen=True)
@@ -95,22 +100,7 @@ class _LstmMaximum(torch.autograd.Function):
         gates = torch.baddbmm(bias[:, None], x, input_weight.transpose(1, 2))
         shape = (*gates.shape[:2], width)
         cells, squashed, outputs = (gates.new_empty(shape) for _ in range(3))
-        recurrent = hidden_weight.transpose(1, 2)
-        i, f, o, g = (gate.split(sizes, 1) for gate in gates.chunk(4, 2))
-        sigmoids, all_gates = gates[..., : 3 * width].split(sizes, 1), gates.split(sizes, 1)
-        c, tanh_c, h = (t.split(sizes, 1) for t in (cells, squashed, outputs))
-        before: Tensor | None = None
-        for t, size in enumerate(sizes):
-            if before is not None:
-                all_gates[t].baddbmm_(h[t - 1][:, :size], recurrent)
-            sigmoids[t].sigmoid_()
-            g[t].tanh_()
-            torch.mul(i[t], g[t], out=c[t])
-            if before is not None:
-                c[t].addcmul_(f[t], before[:, :size])
-            before = c[t]
-            torch.tanh(before, out=tanh_c[t])
-            torch.mul(o[t], tanh_c[t], out=h[t])
+        _run(_Run(gates, cells, squashed, outputs), hidden_weight, sizes)
         met = outputs.masked_fill(~steps.there[..., None], -torch.inf)
         maxima = gates.new_full((len(x), sizes[0], width), -torch.inf)
         maxima.scatter_reduce_(1, steps.column[None, :, None].expand_as(met), met, "amax")
@@ -123,43 +113,115 @@ class _LstmMaximum(torch.autograd.Function):
         """Return the gradients of both weights and the bias; frames are data and have none."""
         steps: Steps = ctx.steps
         hidden_weight, gates, cells, squashed, outputs, maxima = ctx.saved_tensors
-        sizes, first, width = steps.sizes, steps.sizes[0], cells.shape[2]
+        sizes, first = steps.sizes, steps.sizes[0]
         # Of each maximum, the frames that attain it share the gradient; all but always it is one.
         hit = (outputs == maxima[:, steps.column]).to(gates.dtype)
         hit *= steps.there[..., None]
         sharing = torch.zeros_like(maxima).index_add_(1, steps.column, hit)
         of_output = (gradient / sharing.clamp(min=1))[:, steps.column] * hit
+        run = _Run(gates, cells, squashed, outputs)
         earlier = _earlier(sizes).to(gates.device, non_blocking=True)
-        before = torch.zeros_like(cells)
-        before[:, first:] = cells[:, earlier]
-        # What a gate's input does to its output does not depend on later steps: all at once.
-        i, f, o, g = gates.chunk(4, 2)
-        through_output = squashed * o * (1 - o)
-        through_cell = o * (1 - squashed * squashed)
-        local = torch.empty_like(gates)
-        of_i, of_f, of_o, of_g = local.chunk(4, 2)
-        torch.mul(g * i, 1 - i, out=of_i)
-        torch.mul(before * f, 1 - f, out=of_f)
-        torch.mul(i, 1 - g * g, out=of_g)
-        of_if = local[..., : 2 * width].unflatten(2, (2, width)).split(sizes, 1)
-        d_o, d_g, d = (t.split(sizes, 1) for t in (of_o, of_g, local))
-        parts = (of_output, through_output, through_cell, f)
-        out, to_o, to_c, keep = (t.split(sizes, 1) for t in parts)
-        later_h = later_c = cells[:, :0]
-        for t in reversed(range(len(sizes))):
-            dh = out[t]
-            dh[:, : later_h.shape[1]] += later_h
-            dc = dh * to_c[t]
-            dc[:, : later_c.shape[1]] += later_c
-            torch.mul(dh, to_o[t], out=d_o[t])
-            of_if[t].mul_(dc[:, :, None])
-            d_g[t].mul_(dc)
-            if t:
-                later_c = dc * keep[t]
-                later_h = torch.bmm(d[t], hidden_weight)
+        local = _run_back(run, of_output, hidden_weight, sizes, earlier)
         transposed = local.transpose(1, 2)
         of_hidden = torch.bmm(transposed[..., first:], outputs[:, earlier])
         return torch.bmm(transposed, steps.values), of_hidden, local.sum(1), None
+
+
+class _Run(NamedTuple):
+    """What a recurrence leaves of every frame, for S frames laid out step by step.
+
+    Attributes:
+        gates: (N, S, 4 H) input, forget, output, cell; before it runs, the input's share of each.
+        cells: (N, S, H).
+        squashed: (N, S, H) tanh of the cells.
+        outputs: (N, S, H).
+    """
+
+    gates: Tensor
+    cells: Tensor
+    squashed: Tensor
+    outputs: Tensor
+
+    @property
+    def in_one_launch(self) -> bool:
+        """Say whether a kernel can go through all steps: on a GPU, at a width it holds."""
+        width = self.cells.shape[2]
+        fits = 16 <= width <= 128 and width & (width - 1) == 0
+        return self.cells.is_cuda and self.cells.dtype == torch.float32 and fits and _HAS_TRITON
+
+
+def _kernels() -> Any:
+    return import_module("merbench.methods.parts.recurrence_kernels")
+
+
+def _run(run: _Run, hidden_weight: Tensor, sizes: Sequence[int]) -> None:
+    """Go through the steps, and fill in what they leave."""
+    if run.in_one_launch:
+        _kernels().run(*run, hidden_weight, sizes)
+        return
+    width = hidden_weight.shape[2]
+    recurrent = hidden_weight.transpose(1, 2)
+    i, f, o, g = (gate.split(sizes, 1) for gate in run.gates.chunk(4, 2))
+    sigmoids, all_gates = run.gates[..., : 3 * width].split(sizes, 1), run.gates.split(sizes, 1)
+    c, tanh_c, h = (t.split(sizes, 1) for t in (run.cells, run.squashed, run.outputs))
+    before: Tensor | None = None
+    for t, size in enumerate(sizes):
+        if before is not None:
+            all_gates[t].baddbmm_(h[t - 1][:, :size], recurrent)
+        sigmoids[t].sigmoid_()
+        g[t].tanh_()
+        torch.mul(i[t], g[t], out=c[t])
+        if before is not None:
+            c[t].addcmul_(f[t], before[:, :size])
+        before = c[t]
+        torch.tanh(before, out=tanh_c[t])
+        torch.mul(o[t], tanh_c[t], out=h[t])
+
+
+def _run_back(
+    run: _Run, of_output: Tensor, hidden_weight: Tensor, sizes: Sequence[int], earlier: Tensor
+) -> Tensor:
+    """Return (N, S, 4 H) the gradients of what the gates' functions read.
+
+    Args:
+        run: the recurrence.
+        of_output: (N, S, H) gradients of its outputs, of whatever reads them.
+        hidden_weight: (N, 4 H, H).
+        sizes: of the steps.
+        earlier: (S - sizes[0],) where the frame before each lies.
+    """
+    local = torch.empty_like(run.gates)
+    if run.in_one_launch:
+        _kernels().run_back(*run[:3], of_output, local, hidden_weight, sizes)
+        return local
+    width = hidden_weight.shape[2]
+    before = torch.zeros_like(run.cells)
+    before[:, sizes[0] :] = run.cells[:, earlier]
+    # What a gate's input does to its output does not depend on later steps: all at once.
+    i, f, o, g = run.gates.chunk(4, 2)
+    through_output = run.squashed * o * (1 - o)
+    through_cell = o * (1 - run.squashed * run.squashed)
+    of_i, of_f, of_o, of_g = local.chunk(4, 2)
+    torch.mul(g * i, 1 - i, out=of_i)
+    torch.mul(before * f, 1 - f, out=of_f)
+    torch.mul(i, 1 - g * g, out=of_g)
+    of_if = local[..., : 2 * width].unflatten(2, (2, width)).split(sizes, 1)
+    d_o, d_g, d = (t.split(sizes, 1) for t in (of_o, of_g, local))
+    parts = (of_output, through_output, through_cell, f)
+    out, to_o, to_c, keep = (t.split(sizes, 1) for t in parts)
+    later_h = later_c = run.cells[:, :0]
+    for t in reversed(range(len(sizes))):
+        dh = out[t]
+        dh[:, : later_h.shape[1]] += later_h
+        dc = dh * to_c[t]
+        dc[:, : later_c.shape[1]] += later_c
+        torch.mul(dh, to_o[t], out=d_o[t])
+        of_if[t].mul_(dc[:, :, None])
+        d_g[t].mul_(dc)
+        if t:
+            later_c = dc * keep[t]
+            later_h = torch.bmm(d[t], hidden_weight)
+    return local
 
 
 def _earlier(sizes: Sequence[int]) -> Tensor:
