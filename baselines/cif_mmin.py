@@ -199,15 +199,18 @@ class CifMminStage(Stage):
 
 
 class CifMminConfig(NetworkConfig):
-    """Settings of CIF-MMIN: the weights of its losses."""
+    """Settings of CIF-MMIN: the weights of its losses.
+
+    Published are 8 and 100 in stage 2. With them the transition dies, and h' is one constant.
+    """
 
     contrast_weight: NonNegativeFloat = 1.0
-    mse_weight: NonNegativeFloat = 8.0
-    invariant_weight: NonNegativeFloat = 100.0
+    mse_weight: NonNegativeFloat = 0.1
+    invariant_weight: NonNegativeFloat = 1.0
     include_complete: bool = False
     search_space: ClassVar[SearchSpace] = {
         "contrast_weight": Float(0.1, 10.0, log=True),
-        "mse_weight": Float(0.8, 80.0, log=True),
+        "mse_weight": Float(0.01, 10.0, log=True),
     }
 
 

@@ -92,4 +92,5 @@ def test_the_published_settings_are_those_of_the_scripts() -> None:
     assert (first.batch_size, first.epochs, first.decay_epochs, first.dropout) == (64, 30, 10, 0.3)
     assert (second.batch_size, second.epochs, second.decay_epochs) == (64, 20, 20)
     stage = make_stages("cif_mmin")[-1]
-    assert (stage.mse_weight, stage.invariant_weight) == (8, 100)
+    # Published are 8 and 100, of which it collapses: tests/testing/test_our_methods.py.
+    assert (stage.mse_weight, stage.invariant_weight) == (0.1, 1)
