@@ -156,7 +156,9 @@ def _backward(
     t = tl.load(plan + 2 * steps + tile)
     while t > 0:
         t -= 1
-        there = (column < tl.load(plan + t))[:, None]
+        size_now = tl.load(plan + t)
+        there = (column < size_now)[:, None]
+        had_before = (column < tl.where(t > 0, size_now, 0))[:, None]
         first = member * frames + column
         frame = (first + tl.load(plan + steps + t))[:, None]
         earlier = (first + tl.load(plan + steps + tl.maximum(t - 1, 0)))[:, None]
@@ -167,7 +169,7 @@ def _backward(
         o = tl.load(gates + at + 2 * width, there, 0.0)
         g = tl.load(gates + at + 3 * width, there, 0.0)
         s = tl.load(squashed + own, there, 0.0)
-        before = tl.load(cells + earlier * width + unit[None, :], there & (t > 0), 0.0)
+        before = tl.load(cells + earlier * width + unit[None, :], had_before, 0.0)
         dh = tl.load(of_output + own, there, 0.0) + later_h
         dc = dh * o * (1.0 - s * s) + later_c
         later_c = dc * f
