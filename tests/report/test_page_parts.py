@@ -19,6 +19,7 @@ from merbench.report.page.numbers import bracket, count, p_value, percent, point
 from merbench.report.page.page import render_page
 from merbench.report.page.pattern_tables import best_table, table_views
 from merbench.report.page.published_rows import published_views
+from merbench.report.page.run_view import MOST_BANDS, run_view
 from tests.browser.runs import write_run
 
 
@@ -171,3 +172,12 @@ def test_published_figures_stand_below_ours_of_the_same_patterns(findings):
     wanted = ["audio", None, "text", None, "audio+text", None, "mean"]
     assert list(ours.values) == [percent(wide.at["nmer", p]) if p else "" for p in wanted]
     assert any(row.leaky for row in view.rows)
+
+
+@pytest.mark.parametrize(("methods", "shown"), [(MOST_BANDS, True), (MOST_BANDS + 1, False)])
+def test_bands_of_many_methods_would_hide_each_other(findings, methods, shown):
+    one = findings.curves[findings.curves["method"] == findings.curves["method"].iloc[0]]
+    one = one.assign(low=one["value"] - 0.02, high=one["value"] + 0.02)
+    many = pd.concat([one.assign(method=f"m{n}") for n in range(methods)])
+    view = replace(run_view(findings, "run1-", 2), findings=replace(findings, curves=many))
+    assert view.bands_shown is shown

@@ -26,7 +26,9 @@ from merbench.report.page.published_rows import PublishedView, published_views
 from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, columns_of
 
+# Beyond either, the bands of all methods together hide each other.
 WIDEST_BAND = 0.15
+MOST_BANDS = 8
 SCOPES = {
     "population": "They hold for new {unit}s and for new trainings of the same methods.",
     "models": "They hold for these trained models only: model noise is not measured.",
@@ -109,7 +111,8 @@ class RunView:
         """True where the bands of all methods together leave something to be seen."""
         curves = self.findings.curves
         main = curves[curves["metric"] == self.findings.metrics[0]]
-        return bool((main["high"] - main["low"]).median() < WIDEST_BAND)
+        narrow = bool((main["high"] - main["low"]).median() < WIDEST_BAND)
+        return narrow and main["method"].nunique() <= MOST_BANDS
 
     @property
     def curve_figures(self) -> tuple[tuple[str, InlineFigure], ...]:
