@@ -201,7 +201,7 @@ class CifMminStage(Stage):
 class CifMminConfig(NetworkConfig):
     """Settings of CIF-MMIN: the weights of its losses.
 
-    Published are 8 and 100 in stage 2. With them the transition dies, and h' is one constant.
+    Published are 8 and 100 in stage 2. With them the transition dies at once, and h' is a constant.
     """
 
     contrast_weight: NonNegativeFloat = 1.0

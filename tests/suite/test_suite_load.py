@@ -13,6 +13,7 @@ from merbench.corpus.folds import make_folds
 from merbench.corpus.load import read
 from merbench.errors import ConfigError
 from merbench.execution.build import build_methods
+from merbench.execution.plan import make_plan
 from merbench.suite.load import load_suite, shipped
 from merbench.suite.schema import Contrast, Suite, check_corpus
 
@@ -67,8 +68,10 @@ def test_a_shipped_suite_compares_all_methods_on_all_patterns(name: str) -> None
 def test_the_zoo_has_every_method_that_is_not_a_variant_on_all_three_axes_of_missing() -> None:
     suite = load_suite("zoo").suite
     labels = [entry.label for entry in suite.methods]
-    assert {*labels} <= {*registry.names("methods")} - {"nmer_released"}
-    assert len(labels) == 16
+    assert {entry.name for entry in suite.methods} == {*registry.names("methods")} - {
+        "nmer_released"
+    }
+    assert len(labels) == 17  # cif_mmin twice
     assert [entry.label for entry in suite.grid.missing] == ["random", "text fails"]
     assert [entry.label for entry in suite.grid.noise] == ["lost frames"]
     assert {label for pair in suite.contrasts for label in pair} <= {*labels}
@@ -232,3 +235,15 @@ def test_a_suite_for_a_real_corpus_fits_it(name: str, patterns: int) -> None:
     corpus = read(loaded.suite.corpus.reader, loaded.suite.corpus.settings)
     assert len(check_corpus(loaded.suite, corpus, loaded.source)) == patterns
     assert len(make_folds(corpus, loaded.suite.folds)) == 5
+
+
+@pytest.mark.skipif("MERBENCH_CORPORA" not in os.environ, reason="MERBENCH_CORPORA is not set")
+@pytest.mark.parametrize("name", ["iemocap4", "mosi", "mosei_video", "ravdess"])
+def test_the_zoo_fits_a_real_corpus_with_what_its_page_adds(name: str) -> None:
+    row = re.search(rf"^\| `{name}` \| (nothing|`--set \"(.+)\"`) \|$", SUITES.read_text(), re.M)
+    assert row is not None
+    changes = [row[2]] if row[2] else []
+    loaded = load_suite("zoo", changes, corpus=f"{Path(os.environ['MERBENCH_CORPORA']) / name}")
+    plan = make_plan(loaded)
+    assert len({cell.fold.name for cell in plan.cells}) == 5
+    assert {condition.on for condition in plan.protocol.grid.conditions} >= {"random"}
