@@ -21,9 +21,7 @@ from merbench.methods.parts.imagination import Cascade
 
 run = TrainedRun.open(Path(sys.argv[1]))
 corpus = (
-    load_corpus(sys.argv[2])
-    if len(sys.argv) > 2
-    else read("synthetic", run.suite.corpus.settings)
+    load_corpus(sys.argv[2]) if len(sys.argv) > 2 else read("synthetic", run.suite.corpus.settings)
 )
 found = defaultdict(list)
 
