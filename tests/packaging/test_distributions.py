@@ -25,6 +25,8 @@ INSTALLED_AS = {
 # Modules that are for those who have more installed.
 OPTIONAL = {
     "merbench.execution.cluster": {"dask", "distributed"},
+    # It comes with a torch that is built for GPUs, and only there is it asked for.
+    "merbench.methods.parts.recurrence_kernels": {"triton"},
     "merbench.tuning": {"optuna"},
     "merbench.testing": {"pytest"},
     "merbench.check.pytest_plugin": {"pytest"},
