@@ -1,6 +1,6 @@
 """Print what trained cascades imagine: one vector for all utterances, or one for each.
 
-merbench run zoo && python reports/zoo/imagined.py runs/zoo
+merbench run zoo && python reports/zoo/imagined.py runs/zoo [CORPUS, where it is not synthetic]
 
 `fire` is the share of the transition's units that are above zero for any utterance of the corpus;
 `differs` is the deviation of what is imagined between utterances, over its root mean square: 0 is a

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from merbench.methods.parts import recurrence
-from merbench.methods.parts.recurrence import _earlier, _Run, _run, _run_back
+from merbench.methods.parts.recurrence import _earlier, _run, _run_back, _Trace
 
 SIZES = [37, 37, 30, 22, 22, 16, 9, 3, 1]
 NEEDS_TRITON = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -26,7 +26,7 @@ def left_by(kernels: bool, width: int, device: str) -> list[Tensor]:
     gates, out = torch.randn(2, frames, 4 * width), torch.randn(2, frames, width)
     weight = torch.randn(2, 4 * width, width) / width**0.5
     nothing = (torch.full_like(out, torch.nan) for _ in range(3))
-    run = _Run(*(t.to(device) for t in (gates, *nothing)))
+    run = _Trace(*(t.to(device) for t in (gates, *nothing)))
     out, weight, local = out.to(device), weight.to(device), torch.full_like(run.gates, torch.nan)
     if kernels:
         recurrence._kernels().run(*run, weight, SIZES)
@@ -67,4 +67,4 @@ def test_what_no_kernel_holds_goes_step_by_step() -> None:
     wide, double = torch.zeros(1, 1, 256), torch.zeros(1, 1, 128, dtype=torch.float64)
     for cells in (wide, double, torch.zeros(1, 1, 96)):
         cells = cells.to("cuda")
-        assert not _Run(cells, cells, cells, cells).in_one_launch
+        assert not _Trace(cells, cells, cells, cells).in_one_launch

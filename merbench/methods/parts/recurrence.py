@@ -100,7 +100,7 @@ class _LstmMaximum(torch.autograd.Function):
         gates = torch.baddbmm(bias[:, None], x, input_weight.transpose(1, 2))
         shape = (*gates.shape[:2], width)
         cells, squashed, outputs = (gates.new_empty(shape) for _ in range(3))
-        _run(_Run(gates, cells, squashed, outputs), hidden_weight, sizes)
+        _run(_Trace(gates, cells, squashed, outputs), hidden_weight, sizes)
         met = outputs.masked_fill(~steps.there[..., None], -torch.inf)
         maxima = gates.new_full((len(x), sizes[0], width), -torch.inf)
         maxima.scatter_reduce_(1, steps.column[None, :, None].expand_as(met), met, "amax")
@@ -119,15 +119,15 @@ class _LstmMaximum(torch.autograd.Function):
         hit *= steps.there[..., None]
         sharing = torch.zeros_like(maxima).index_add_(1, steps.column, hit)
         of_output = (gradient / sharing.clamp(min=1))[:, steps.column] * hit
-        run = _Run(gates, cells, squashed, outputs)
+        trace = _Trace(gates, cells, squashed, outputs)
         earlier = _earlier(sizes).to(gates.device, non_blocking=True)
-        local = _run_back(run, of_output, hidden_weight, sizes, earlier)
+        local = _run_back(trace, of_output, hidden_weight, sizes, earlier)
         transposed = local.transpose(1, 2)
         of_hidden = torch.bmm(transposed[..., first:], outputs[:, earlier])
         return torch.bmm(transposed, steps.values), of_hidden, local.sum(1), None
 
 
-class _Run(NamedTuple):
+class _Trace(NamedTuple):
     """What a recurrence leaves of every frame, for S frames laid out step by step.
 
     Attributes:
@@ -154,16 +154,16 @@ def _kernels() -> Any:
     return import_module("merbench.methods.parts.recurrence_kernels")
 
 
-def _run(run: _Run, hidden_weight: Tensor, sizes: Sequence[int]) -> None:
+def _run(trace: _Trace, hidden_weight: Tensor, sizes: Sequence[int]) -> None:
     """Go through the steps, and fill in what they leave."""
-    if run.in_one_launch:
-        _kernels().run(*run, hidden_weight, sizes)
+    if trace.in_one_launch:
+        _kernels().run(*trace, hidden_weight, sizes)
         return
     width = hidden_weight.shape[2]
     recurrent = hidden_weight.transpose(1, 2)
-    i, f, o, g = (gate.split(sizes, 1) for gate in run.gates.chunk(4, 2))
-    sigmoids, all_gates = run.gates[..., : 3 * width].split(sizes, 1), run.gates.split(sizes, 1)
-    c, tanh_c, h = (t.split(sizes, 1) for t in (run.cells, run.squashed, run.outputs))
+    i, f, o, g = (gate.split(sizes, 1) for gate in trace.gates.chunk(4, 2))
+    sigmoids, all_gates = trace.gates[..., : 3 * width].split(sizes, 1), trace.gates.split(sizes, 1)
+    c, tanh_c, h = (t.split(sizes, 1) for t in (trace.cells, trace.squashed, trace.outputs))
     before: Tensor | None = None
     for t, size in enumerate(sizes):
         if before is not None:
@@ -179,28 +179,28 @@ def _run(run: _Run, hidden_weight: Tensor, sizes: Sequence[int]) -> None:
 
 
 def _run_back(
-    run: _Run, of_output: Tensor, hidden_weight: Tensor, sizes: Sequence[int], earlier: Tensor
+    trace: _Trace, of_output: Tensor, hidden_weight: Tensor, sizes: Sequence[int], earlier: Tensor
 ) -> Tensor:
     """Return (N, S, 4 H) the gradients of what the gates' functions read.
 
     Args:
-        run: the recurrence.
+        trace: of the recurrence.
         of_output: (N, S, H) gradients of its outputs, of whatever reads them.
         hidden_weight: (N, 4 H, H).
         sizes: of the steps.
         earlier: (S - sizes[0],) where the frame before each lies.
     """
-    local = torch.empty_like(run.gates)
-    if run.in_one_launch:
-        _kernels().run_back(*run[:3], of_output, local, hidden_weight, sizes)
+    local = torch.empty_like(trace.gates)
+    if trace.in_one_launch:
+        _kernels().run_back(*trace[:3], of_output, local, hidden_weight, sizes)
         return local
     width = hidden_weight.shape[2]
-    before = torch.zeros_like(run.cells)
-    before[:, sizes[0] :] = run.cells[:, earlier]
+    before = torch.zeros_like(trace.cells)
+    before[:, sizes[0] :] = trace.cells[:, earlier]
     # What a gate's input does to its output does not depend on later steps: all at once.
-    i, f, o, g = run.gates.chunk(4, 2)
-    through_output = run.squashed * o * (1 - o)
-    through_cell = o * (1 - run.squashed * run.squashed)
+    i, f, o, g = trace.gates.chunk(4, 2)
+    through_output = trace.squashed * o * (1 - o)
+    through_cell = o * (1 - trace.squashed * trace.squashed)
     of_i, of_f, of_o, of_g = local.chunk(4, 2)
     torch.mul(g * i, 1 - i, out=of_i)
     torch.mul(before * f, 1 - f, out=of_f)
@@ -209,7 +209,7 @@ def _run_back(
     d_o, d_g, d = (t.split(sizes, 1) for t in (of_o, of_g, local))
     parts = (of_output, through_output, through_cell, f)
     out, to_o, to_c, keep = (t.split(sizes, 1) for t in parts)
-    later_h = later_c = run.cells[:, :0]
+    later_h = later_c = trace.cells[:, :0]
     for t in reversed(range(len(sizes))):
         dh = out[t]
         dh[:, : later_h.shape[1]] += later_h
