@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 MOST_NAMES = 40  # names that a message lists
@@ -62,3 +63,15 @@ def shortened(text: str, longest: int) -> str:
         return text
     half = longest // 2 - 3
     return f"{text[:half]} ... {text[-half:]}"
+
+
+def file_names(names: Iterable[str]) -> list[str]:
+    """Return names that are safe in files, ids and commands, numbered where they would clash."""
+    chosen: list[str] = []
+    for name in names:
+        safe = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "x"
+        stem, number = safe, 2
+        while safe in chosen:
+            safe, number = f"{stem}-{number}", number + 1
+        chosen.append(safe)
+    return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from merbench.report.listings import contrasts_listing, robustness_listings
 from merbench.results.listing import Listing, listing_latex, listing_markdown
 from merbench.results.metrics import confusion_metric
 from merbench.results.render import listing_of, to_csv
+from merbench.text import file_names
 
 
 def write_tables(findings: Findings, directory: Path) -> list[Path]:
@@ -28,9 +30,11 @@ def write_tables(findings: Findings, directory: Path) -> list[Path]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     written = []
-    for summary in (*findings.overviews, *findings.tables):
-        written.append(_write(directory / f"{summary.stem}.csv", to_csv(summary)))
-        written += _write_listing(listing_of(summary), directory)
+    summaries = (*findings.overviews, *findings.tables)
+    # They are called after noises, which a suite may call what it likes.
+    for stem, summary in zip(file_names(s.stem for s in summaries), summaries, strict=True):
+        written.append(_write(directory / f"{stem}.csv", to_csv(summary)))
+        written += _write_listing(replace(listing_of(summary), stem=stem), directory)
     written += [
         _write(directory / f"{stem}.csv", _csv(frame))
         for stem, frame in (

@@ -63,7 +63,7 @@ class Listing:
     """A table of one name and any number of values in each row.
 
     Attributes:
-        stem: for file names.
+        stem: which names of files are made of.
         title: heading.
         caption: what the values are.
         headings: of all columns, that of the names first.

@@ -39,7 +39,7 @@ class Summary:
     """One table.
 
     Attributes:
-        stem: for file names.
+        stem: metric, noise and where it falls, which names of files are made of.
         title: heading.
         caption: one line that says what the values are.
         metric: what is in the cells.

@@ -218,8 +218,8 @@ class _Alone:
         """Take a step."""
         for group in self.optimiser.param_groups:
             group["lr"] = lr
+        self.optimiser.zero_grad(set_to_none=True)  # the last step's, which the loss needs room for
         terms = self.stage.loss(self.network, batches[0])
-        self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         for parameters in self.clipped:
             torch.nn.utils.clip_grad_norm_(parameters, self.stage.training.clip)

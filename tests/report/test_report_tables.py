@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -31,6 +32,16 @@ def test_every_table_is_there_and_its_csv_has_full_precision(findings, tmp_path)
             text = path.read_text(encoding="utf-8")
             assert r"$\frac$" not in text
             assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+
+
+def test_a_noise_may_be_called_anything_and_its_files_lie_where_they_belong(findings, tmp_path):
+    (overview,) = findings.overviews
+    called = ("ua-SNR 5/10-all", "ua-snr 5:10-all", "../../elsewhere")
+    tables = tuple(replace(overview, stem=stem) for stem in called)
+    paths = write_tables(replace(findings, tables=tables), tmp_path / "here" / "tables")
+    assert {path.parent for path in paths} == {tmp_path / "here" / "tables"}
+    assert {path.stem for path in paths} >= {"ua-snr-5-10-all", "ua-snr-5-10-all-2", "elsewhere"}
+    assert {path.name for path in tmp_path.iterdir()} == {"here"}
 
 
 def listings(findings):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from merbench.results.averages import MEAN
 from merbench.results.conditions import CLEAN, NoiseColumn, columns_of
 from merbench.results.metrics import confusion_metric
 from merbench.results.summary import COMPLETE, GRID_MEAN, PARTIAL_MEAN
+from merbench.text import file_names
 
 GUESSED = ("ua", "wa")  # metrics for which a guess among C classes gives 1 / C
 
@@ -98,7 +98,7 @@ def mean_panels(findings: Findings) -> dict[NoiseColumn, Sheet]:
         return {}
     scale = scale_of(pd.concat(means.values()), main_label(findings), chance_of(findings))
     roster, note = Roster.of(findings), _curve_note(findings)
-    stems = unique_names([f"curves-{column.noise}-{column.on}" for column in means])
+    stems = file_names([f"curves-{column.noise}-{column.on}" for column in means])
     return {
         column: Sheet(
             stem,
@@ -122,7 +122,7 @@ def curve_sheets(findings: Findings) -> list[Sheet]:
         return []
     scale: Scale = scale_of(pd.concat(found.values()), main_label(findings), chance_of(findings))
     roster, note = Roster.of(findings), _curve_note(findings)
-    stems = unique_names([f"curves-{column.noise}-{column.on}" for column in found])
+    stems = file_names([f"curves-{column.noise}-{column.on}" for column in found])
     return [
         _sheet(
             stem,
@@ -331,15 +331,3 @@ def robustness_sheets(findings: Findings) -> list[Sheet]:
         draw = partial(dot_sheet, panels, roster, columns=4, width=1.15, shared=False)
         sheets.append(_sheet("robustness-grid", "Robustness over the whole grid", said, draw))
     return sheets
-
-
-def unique_names(names: Sequence[str]) -> list[str]:
-    """Return names that are safe in files and ids, numbered where they would clash."""
-    chosen: list[str] = []
-    for name in names:
-        safe = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "x"
-        stem, number = safe, 2
-        while safe in chosen:
-            safe, number = f"{stem}-{number}", number + 1
-        chosen.append(safe)
-    return chosen
