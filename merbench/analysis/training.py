@@ -17,24 +17,40 @@ KEY = ["method", "fold", "seed"]
 def training_curves(directory: Path, header: TableHeader) -> pd.DataFrame:
     """Return method, stage, epoch, value, low, high, cells.
 
-    The value is the validation score on partial patterns (on the complete one where a stage has
-    only that), its mean and range over the cells that trained so long.
+    The value is the validation score by which the stage is picked for what it serves here (see
+    `_picked_on_complete`), its mean and range over the cells that trained so long.
     """
     curves = _table(directory / CURVES)
-    value = curves["valid_partial"].fillna(curves["valid_complete"])
+    value = curves["valid_complete"].where(
+        _picked_on_complete(curves), curves["valid_partial"].fillna(curves["valid_complete"])
+    )
     grouped = curves.assign(value=value).groupby(["method", "stage", "epoch"], sort=False)["value"]
     frame = grouped.agg(value="mean", low="min", high="max", cells="count").reset_index()
     return _in_order(frame, header, ["epoch"])
 
 
 def chosen_epochs(directory: Path, header: TableHeader) -> pd.DataFrame:
-    """Return method, stage, fold, seed, epoch: the weights each cell was evaluated with."""
+    """Return method, stage, fold, seed, epoch: the weights that were evaluated, or taught by."""
     curves = _table(directory / CURVES)
-    cells = curves.groupby([*KEY, "stage"], sort=False)["chosen_partial"]
-    by_partial = cells.transform("any").astype(bool)
-    picked = curves["chosen_partial"].where(by_partial, curves["chosen_complete"]).astype(bool)
+    picked = curves["chosen_complete"].where(_picked_on_complete(curves), curves["chosen_partial"])
+    picked = picked.astype(bool)
     frame = curves.loc[picked, ["method", "stage", "fold", "seed", "epoch"]]
     return _in_order(frame, header, ["fold", "seed"])
+
+
+def _picked_on_complete(curves: pd.DataFrame) -> pd.Series[bool]:
+    """Say of every row whether its stage serves as picked on the complete pattern.
+
+    A stage that teaches another hands that pick on, where it has one; what predicts is picked on
+    the partial patterns (`Stage.selections`, `Stage.taught_by`).
+    """
+    stages = curves.groupby([*KEY, "stage"], sort=False)
+    complete, partial = (
+        stages[f"chosen_{criterion}"].transform("any").astype(bool)
+        for criterion in ("complete", "partial")
+    )
+    predicts = curves["stage"] == curves.groupby(KEY, sort=False)["stage"].transform("last")
+    return complete & ~(predicts & partial)
 
 
 def costs(directory: Path, tally: Tally) -> pd.DataFrame:

@@ -129,9 +129,22 @@ def partial_patterns(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     return all_patterns(names)[:-1]
 
 
+def _has_meaning(column: NoiseColumn, kind: Kind) -> bool:
+    return not column.noise.timed or kind != "vector"
+
+
+def unmet(corpus: Corpus, columns: Sequence[NoiseColumn]) -> dict[str, tuple[str, ...]]:
+    """Return label of a noise -> the modalities that it has no meaning for, where there are any."""
+    found = {
+        column.label: tuple(m.name for m in corpus.modalities if not _has_meaning(column, m.kind))
+        for column in columns
+    }
+    return {label: names for label, names in found.items() if names}
+
+
 def _noise_input(kind: Kind, column: NoiseColumn, point: Point, draw: int) -> ModalityInput | None:
     """Return the noised input, or None where the noise has no meaning for this kind."""
-    if column.noise.timed and kind == "vector":
+    if not _has_meaning(column, kind):
         return None
     if point.severity == 0:
         return CLEAN

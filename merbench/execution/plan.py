@@ -12,7 +12,7 @@ from merbench.corpus.folds import Fold, make_folds
 from merbench.corpus.load import read
 from merbench.corruption.corruptor import draws_hash
 from merbench.corruption.donors import reserved_donors
-from merbench.corruption.grid import build_grid
+from merbench.corruption.grid import build_grid, unmet
 from merbench.errors import ConfigError, did_you_mean
 from merbench.execution.build import build_methods, missing_column, noise_column
 from merbench.execution.device import fleet_size
@@ -158,6 +158,7 @@ class Plan:
             noised_as_absent=tuple(
                 label for label, m in methods.items() if m.config.noised_as == "absent"
             ),
+            unmet=unmet(corpus, self.protocol.grid.columns),
         )
 
     def draws_hash(self) -> str:

@@ -42,7 +42,7 @@ class Measure(NamedTuple):
 
 
 MEASURES = (
-    Measure("area", "area", 100, 1, True, "area under the main metric against severity, in %"),
+    Measure("area", "area", 100, 1, True, "area under UA against severity, in %"),
     Measure("mean_drop", "mean drop", 100, 1, False, "mean loss from clean, in points"),
     Measure("worst_drop", "worst drop", 100, 1, False, "loss in the worst condition, in points"),
     Measure(

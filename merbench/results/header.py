@@ -50,6 +50,7 @@ class TableHeader:
         noised_as_absent: labels of the methods that take a noised modality for an absent one.
         imported: labels of the methods that were predicted elsewhere.
         seeds_of: label -> its seeds, for the methods that were not to have every seed.
+        unmet: noise -> the modalities that it has no meaning for, where there are any.
     """
 
     corpus: str
@@ -64,6 +65,7 @@ class TableHeader:
     noised_as_absent: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
     seeds_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    unmet: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> str:
@@ -165,6 +167,7 @@ class TableHeader:
             noised_as_absent=tuple(content.get("noised_as_absent", ())),
             imported=tuple(content.get("imported", ())),
             seeds_of={label: tuple(own) for label, own in content.get("seeds_of", {}).items()},
+            unmet={noise: tuple(names) for noise, names in content.get("unmet", {}).items()},
         )
         found.check(path)
         return found

@@ -10,8 +10,16 @@ from merbench.results.header import TableHeader
 
 
 def origin_of(header: TableHeader, pattern: str, column: NoiseColumn) -> str:
-    """Return the pattern whose noise-free column is severity 0."""
-    return pattern if column.on == "present" else header.complete
+    """Return the pattern whose noise-free column is severity 0.
+
+    Noise on what is absent shows it, and at severity 0 shows it clean; what the noise has no
+    meaning for stays absent.
+    """
+    if column.on == "present":
+        return pattern
+    there = pattern.split("+")
+    unmet = header.unmet.get(column.noise, ()) if column.on == "absent" else ()
+    return "+".join(m for m in header.modalities if m in there or m not in unmet)
 
 
 def severity_points(header: TableHeader, column: NoiseColumn) -> dict[str, dict[float, Average]]:

@@ -28,7 +28,9 @@ class StageTraining(Config):
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), strict=False, description="Adam's betas")
     clip: PositiveFloat = Field(0.5, description="gradient norm limit of each sub-network")
     patience: PositiveInt | None = Field(
-        None, description="stop after this many epochs without a better validation score"
+        None,
+        description="stop after this many epochs without a better validation score; where a "
+        "stage is picked by two, each has its own patience",
     )
     class_weights: ClassWeights = Field(
         "off", description="balanced: every class weighs alike in the cross-entropy"

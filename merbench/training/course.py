@@ -125,8 +125,13 @@ class Course:
             )
 
     def end(self, epoch: int, scores: dict[Selection, float], seconds: float) -> None:
-        """Note a checked epoch, and keep its weights where it is the best by some criterion."""
+        """Note a checked epoch, and keep its weights where it is the best by some criterion.
+
+        Each criterion has patience of its own: what it picks is what training for it alone would
+        have picked, whoever else the stage is trained for.
+        """
         terms = self._means
+        waiting = [c for c in self.stage.selections if not self._settled(c)]
         lr = learning_rate(self.stage.training, epoch)
         record = EpochRecord(
             self.stage.name,
@@ -140,7 +145,7 @@ class Course:
         )
         self.curve.append(record)
         kept: Weights | None = None
-        for criterion in self.stage.selections:
+        for criterion in waiting:
             if scores[criterion] > self.best[criterion]:
                 kept = kept or {
                     name: value.detach().clone()
@@ -149,13 +154,16 @@ class Course:
                 self.best[criterion], self.chosen[criterion] = scores[criterion], epoch
                 self.weights[criterion] = kept
 
+    def _settled(self, criterion: Selection) -> bool:
+        """Say whether too many epochs have passed without a better one by a criterion."""
+        patience = self.stage.training.patience
+        return patience is not None and len(self.curve) - self.chosen[criterion] >= patience
+
     @property
     def over(self) -> bool:
-        """Say whether all epochs are done, or too many have passed without a better one."""
-        epoch, training = len(self.curve), self.stage.training
-        patience = training.patience
-        waited = epoch - max(self.chosen.values())
-        return epoch == training.total_epochs or (patience is not None and waited >= patience)
+        """Say whether all epochs are done, or nobody waits for a better one."""
+        done = len(self.curve) == self.stage.training.total_epochs
+        return done or all(map(self._settled, self.stage.selections))
 
     def result(self, members: int) -> TrainedStage:
         """Return what the training leaves."""

@@ -12,8 +12,12 @@ from merbench.corruption.grid import (
     all_patterns,
     build_grid,
     partial_patterns,
+    unmet,
 )
 from merbench.features.observation import State
+from merbench.results.conditions import NoiseColumn as ShownColumn
+from merbench.results.header import TableHeader
+from merbench.results.severity import origin_of
 from tests.corpora import MIXED, Stream, make_corpus, noise
 
 SEQUENCES = make_corpus()
@@ -185,6 +189,20 @@ def test_time_noises_of_a_corpus_of_vectors_are_listed_once_and_never_scored(nam
             f"face+voice {name} on all",
         ]
     )
+
+
+@pytest.mark.parametrize("corpus", [MIX, SEQUENCES, VECTORS])
+@pytest.mark.parametrize("on", ["absent", "present"])
+@pytest.mark.parametrize("name", [*TIMED, "gaussian"])
+def test_a_curve_starts_where_its_noise_has_severity_0(name, on, corpus):
+    columns = [column(name, (on,), (0.0, 0.5))]
+    grid = grid_of(corpus, *columns)
+    axes = dict.fromkeys(("corpus", "classes", "methods", "folds", "seeds", "conditions"), ())
+    header = TableHeader(**axes, modalities=corpus.names, unmet=unmet(corpus, columns))
+    for condition in conditions(grid, noise=name):
+        pattern = "+".join(condition.pattern)
+        origin = grid.duplicates[f"{pattern} {name} 0.00 on {on}"]
+        assert origin_of(header, pattern, ShownColumn(name, on)) == origin
 
 
 @pytest.mark.parametrize("name", TIMED)

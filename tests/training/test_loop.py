@@ -158,10 +158,31 @@ def test_training_stops_when_patience_runs_out(world, patience) -> None:
     assert len(train_stage(stage, world.data(), None, KEY).curve) == 1 + patience
 
 
-def test_patience_lasts_while_either_criterion_improves(world) -> None:
-    stage = training(make_stages("zero_fill")[0], epochs=30, patience=3)
-    trained = train_stage(stage, world.data(), None, KEY)
-    assert len(trained.curve) in (30, max(trained.chosen.values()) + 3)
+def picked_alone(scores: list[float], patience: int) -> tuple[int, int]:
+    """Return the epoch picked, and the last one trained, where one criterion alone counts."""
+    best, chosen, epoch = -1.0, 0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > best:
+            best, chosen = score, epoch
+        elif epoch - chosen == patience:
+            break
+    return chosen, epoch
+
+
+def test_a_criterion_gains_nothing_by_the_patience_of_another(world) -> None:
+    stage = training(make_stages("zero_fill")[0], epochs=20, patience=1)
+    late = 0
+    for seed in range(6):
+        trained = train_stage(stage, world.data(), None, ("fold", seed))
+        ends = []
+        for criterion in ("complete", "partial"):
+            scores = [getattr(record, criterion) for record in trained.curve]
+            chosen, end = picked_alone(scores, 1)
+            assert trained.chosen[criterion] == chosen
+            ends.append(end)
+            late += max(scores) > scores[chosen - 1]
+        assert len(trained.curve) == max(ends)
+    assert late, "choose other seeds: no criterion rose again while the other was waited for"
 
 
 def test_a_stage_that_never_sees_complete_input_is_picked_on_partial_patterns_alone(world) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from merbench.analysis.findings import Findings
+from merbench.analysis.robustness import METRIC
 from merbench.report.figures.confusions import confusion_sheet, few_patterns
 from merbench.report.figures.contrasts import forest
 from merbench.report.figures.curves import Scale, curve_sheet, mean_panel, scale_of
@@ -297,8 +298,8 @@ def robustness_sheets(findings: Findings) -> list[Sheet]:
     frame = findings.robustness
     if frame.empty:
         return []
-    label, roster, said = main_label(findings), Roster.of(findings), _said("Bars", findings)
-    sheets = []
+    label, roster = confusion_metric(METRIC).label, Roster.of(findings)
+    said, sheets = _said("Bars", findings), []
     for measure in (
         Measure("area", f"Area under {label} against severity", 100, f"area (% {label})", 1),
         Measure(
