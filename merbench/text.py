@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 MOST_NAMES = 40  # names that a message lists
 LONGEST_NAME = 1000  # characters; an array of names is as wide as the longest
+_LONGEST_PART = 80  # bytes of a name that stand in the name of a file
 _LINES, _CHARACTERS, _ALL = 200, 3000, 16_000  # that a message has: lines, in a line, in all
 # Besides control characters, what reorders a line or breaks it: it shows something else than it is.
 _UNFIT = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029, 0xFEFF}
@@ -65,11 +66,18 @@ def shortened(text: str, longest: int) -> str:
     return f"{text[:half]} ... {text[-half:]}"
 
 
+def plain(name: str) -> str:
+    """Return the start of a name, with what a file name should not hold replaced."""
+    replaced = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+    # Bytes are what a file system counts, and a name may be made of several of these.
+    return replaced.encode()[:_LONGEST_PART].decode(errors="ignore")
+
+
 def file_names(names: Iterable[str]) -> list[str]:
     """Return names that are safe in files, ids and commands, numbered where they would clash."""
     chosen: list[str] = []
     for name in names:
-        safe = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "x"
+        safe = re.sub(r"[^a-z0-9_-]+", "-", name.lower())[:_LONGEST_PART].strip("-") or "x"
         stem, number = safe, 2
         while safe in chosen:
             safe, number = f"{stem}-{number}", number + 1

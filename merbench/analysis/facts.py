@@ -201,10 +201,12 @@ def reproduce(record: Record) -> tuple[str, ...]:
     reader = _section(suite, "corpus").get("reader")
     revision = _section(record, "git").get("revision")
     corpus = f" --corpus {reader}:PATH" if reader and reader != "synthetic" else ""
+    chosen = ",".join(map(str, _listed(record.get("folds_chosen"))))
+    folds = f" --folds {shlex.quote(chosen)}" if chosen else ""
     out = shlex.quote(f"runs/{suite.get('name')}")
     return (
         *([f"git checkout {revision}"] if revision else []),
-        f"merbench run {SUITE}{corpus} --out {out}",
+        f"merbench run {SUITE}{corpus}{folds} --out {out}",
         f"merbench report {out}",
     )
 

@@ -64,6 +64,14 @@ def check(
     Exit codes: 0 passed, 1 regressed, 2 wrong input, 3 incomplete or empty, 4 not comparable.
     """  # noqa: D301  # click looks for the character, not for two
     if save is not None and reference is None:
+        others = {
+            "--tolerances": tolerances, "--methods": methods, "--strict": strict, "--all": every,
+            "--json": as_json, "--junit": junit, "--github": github, "--html": html,
+        }  # fmt: skip
+        if given := [name for name, value in others.items() if value]:
+            raise ConfigError(
+                f"--save-reference keeps the whole run; {given[0]} goes with --reference alone"
+            )
         click.echo(Run(run).save_reference(save))
         return 0
     if reference is None or save is not None:

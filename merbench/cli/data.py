@@ -49,7 +49,7 @@ def describe_command(spec: str, *, settings: tuple[str, ...], as_json: bool) -> 
     if as_json:
         click.echo(json.dumps(facts.to_json(), indent=2))
     else:
-        _show(facts, Console())
+        _show(facts, Console(emoji=False))
 
 
 @data.command("check")

@@ -13,8 +13,9 @@ _UNLIMITED = 10_000
 
 def terminal() -> Console:
     """Return the console; a pipe has no width, so that tables keep their columns there."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_UNLIMITED)
+    # A method may be called `:x:`, and is not drawn as anything else.
+    console = Console(emoji=False)
+    return console if console.is_terminal else Console(width=_UNLIMITED, emoji=False)
 
 
 def write_file(path: Path, content: bytes | str, mode: str = "wb") -> None:

@@ -81,7 +81,7 @@ def plan_command(
         }
         click.echo(json.dumps(found, indent=1))
         return
-    _show(plan, rows, len(stages), shared, Console())
+    _show(plan, rows, len(stages), shared, Console(emoji=False))
     click.echo(
         f"about {duration(total)} with {workers} jobs, {memory * workers / 2**30:.1f} GiB; "
         f"{len(plan.conditions)} conditions"

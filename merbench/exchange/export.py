@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from merbench.corpus.folds import PARTS, Fold
 from merbench.corruption.grid import ABSENT, CLEAN, ModalityInput
+from merbench.errors import ConfigError
 from merbench.execution.identity import identity_of
 from merbench.execution.plan import Plan
 from merbench.execution.prepare import PreparedFold, prepare
@@ -27,7 +28,7 @@ from merbench.features.ragged import Ragged
 from merbench.results.conditions import ConditionKey
 from merbench.store.fresh import fresh_folder
 from merbench.store.identity import Identity
-from merbench.store.imports import plain
+from merbench.text import plain
 
 EXPORT = "export.json"
 CONDITIONS, INPUTS, TEMPLATE = "conditions.csv", "inputs.csv", "predictions-template.csv"
@@ -66,9 +67,10 @@ def export_grid(plan: Plan, folder: Path, *, replace: bool = False) -> Exported:
             the folder belongs to that one.
 
     Raises:
-        ConfigError: the folder is taken.
+        ConfigError: the folder is taken, or two modalities would have one file.
         CorpusError: the corpus cannot be normalised in some fold.
     """
+    _refuse_clashes(plan.protocol.corpus.names)
     with fresh_folder(folder, "an export of a grid", _strangers, replace=replace) as fresh:
         names = _input_names(plan)
         _write_conditions(fresh / CONDITIONS, plan, names)
@@ -88,6 +90,18 @@ def export_grid(plan: Plan, folder: Path, *, replace: bool = False) -> Exported:
         (fresh / EXPORT).write_text(text, "utf-8")
         size = sum(path.stat().st_size for path in files) + len(text)
     return Exported(len(plan.conditions), sum(map(len, names)), len(folds), size)
+
+
+def _refuse_clashes(modalities: Sequence[str]) -> None:
+    files: dict[str, str] = {}
+    for modality in modalities:
+        # Some file systems do not tell A from a.
+        other = files.setdefault(plain(modality).lower(), modality)
+        if other != modality:
+            raise ConfigError(
+                f"modalities {other!r} and {modality!r} would both be in files called "
+                f"{plain(modality)}; expected names that differ in letters or digits"
+            )
 
 
 def is_export(folder: Path) -> bool:

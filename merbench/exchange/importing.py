@@ -34,7 +34,6 @@ from merbench.store.imports import (
     ImportedCell,
     describe_imports,
     imported_cells,
-    plain,
     read_imports,
     seeds_by_label,
     usable,
@@ -42,7 +41,7 @@ from merbench.store.imports import (
 )
 from merbench.store.rebuild import rebuild_tables
 from merbench.store.store import Store
-from merbench.text import UNFIT, first_unfit, shortened
+from merbench.text import UNFIT, first_unfit, plain, shortened
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class TrainedRun:
 
 
 def _import_paths(suite: Any) -> Iterator[str]:
-    """Yield the import paths in a suite: names of methods, noises and readers with a colon."""
+    """Yield a suite's import paths: names with a colon of methods, noises, readers and metrics."""
     if isinstance(suite, list):
         for item in suite:
             yield from _import_paths(item)
@@ -85,6 +85,8 @@ def _import_paths(suite: Any) -> Iterator[str]:
         for key, value in suite.items():
             if key in ("name", "type", "reader") and isinstance(value, str) and ":" in value:
                 yield value
+            elif key == "metrics" and isinstance(value, list):
+                yield from (name for name in value if isinstance(name, str) and ":" in name)
             yield from _import_paths(value)
 
 

@@ -23,6 +23,7 @@ from merbench.results.conditions import ConditionKey
 from merbench.results.header import TableHeader
 from merbench.suite.load import LoadedSuite
 from merbench.suite.schema import Suite, check_corpus
+from merbench.text import plain
 from merbench.training.config import ClassWeights
 
 
@@ -89,9 +90,7 @@ class CellTask:
     @property
     def folder(self) -> str:
         """Name of its folder: readable, and unique by key."""
-        label = "".join(c if c.isalnum() or c in "._-" else "_" for c in self.label)
-        fold = "".join(c if c.isalnum() or c in "._-" else "_" for c in self.fold.name)
-        return f"{label}-{fold}-s{self.seed}-{self.key[:12]}"
+        return f"{plain(self.label)}-{plain(self.fold.name)}-s{self.seed}-{self.key[:12]}"
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,7 @@ class Plan:
         labels: of the methods, in order.
         cells: in the order of the tables: method, fold, seed.
         stages: the stages trained apart from cells, teachers before what they teach.
+        chosen: names of the folds that were asked for; empty where all of the suite's were.
     """
 
     suite: Suite
@@ -113,6 +113,7 @@ class Plan:
     labels: tuple[str, ...]
     cells: tuple[CellTask, ...]
     stages: tuple[StageTask, ...]
+    chosen: tuple[str, ...] = ()
 
     @cached_property
     def conditions(self) -> tuple[ConditionKey, ...]:
@@ -260,6 +261,7 @@ def lay_out(loaded: LoadedSuite, protocol: Protocol, folds: tuple[Fold, ...]) ->
         tuple(entry.label for entry in suite.methods),
         cells,
         tuple(stages.values()),
+        loaded.folds,
     )
 
 

@@ -316,6 +316,7 @@ class _Run:
                 }
                 for fold in plan.folds
             ],
+            "folds_chosen": list(plan.chosen),
             "methods": list(plan.labels),
             "code": {cell.label: code_of(cell.method) for cell in plan.cells},
             "seeds": list(plan.suite.seeds),

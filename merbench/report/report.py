@@ -8,6 +8,7 @@ from pathlib import Path
 from merbench.analysis.build import analyse
 from merbench.analysis.facts import SUITE, read_record, resolved_suite
 from merbench.analysis.summary_json import to_json
+from merbench.errors import ConfigError
 from merbench.report.figures import write_figures
 from merbench.report.page.page import render_page
 from merbench.report.tables import write_tables
@@ -29,6 +30,7 @@ def write_report(run_dir: Path, out: Path | None = None, partial: bool = False) 
         The page. Beside it: `summary.json`, `suite.yaml`, `figures/` and `tables/`.
 
     Raises:
+        ConfigError: `out` is a file.
         IncompleteError: cells are missing (and `partial` is False), or there are none.
     """
     return write_reports([run_dir], out or run_dir / "report", partial)
@@ -40,6 +42,8 @@ def write_reports(run_dirs: Sequence[Path], out: Path, partial: bool = False) ->
     Raises:
         IncompleteError: as for `write_report`; nothing is written then.
     """
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: is a file; expected a folder for the report")
     records = [read_record(directory) for directory in run_dirs]
     findings = [analyse(directory, partial) for directory in run_dirs]
     out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from merbench.results.header import CellKey
 from merbench.store.folders import write_text
 from merbench.store.identity import Identity
 from merbench.store.store import Store
-from merbench.text import UNFIT, first_unfit
+from merbench.text import UNFIT, first_unfit, plain
 
 FORMAT = 1
 
@@ -117,11 +117,6 @@ def _path(store: Store, label: str) -> Path:
     # Labels that differ only in what a file name cannot hold must not meet in one file.
     mark = hashlib.sha256(label.encode()).hexdigest()[:8]
     return store.imports / f"{plain(label)}-{mark}.json"
-
-
-def plain(name: str) -> str:
-    """Return a name with what a file name should not hold replaced."""
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
 
 
 def usable(imports: Sequence[Import], protocol: Identity) -> Usable:

@@ -27,6 +27,8 @@ AXES = ("severities", "levels", "snrs")
 def _fit(name: str) -> str:
     if first_unfit([name]) is not None:
         raise ValueError(f"{shortened(name, 100)!r} {UNFIT}")
+    if not name.strip():
+        raise ValueError(f"found {name!r}; expected a name that can be seen")
     return name
 
 

@@ -129,8 +129,11 @@ def _with_methods(source: Source, methods: Sequence[str]) -> Source:
     held = source.values.get("methods")
     if not isinstance(held, list):  # which the suite's schema refuses
         return source
-    labels = [entry.get("label") if isinstance(entry, dict) else entry for entry in held]
-    more = [name for name in methods if ":" in name and name not in labels]
+    called = [
+        (entry.get("label") or entry.get("name")) if isinstance(entry, dict) else entry
+        for entry in held
+    ]
+    more = [name for name in methods if ":" in name and name not in called]
     return source.put(("methods",), [*held, *more], "--methods") if more else source
 
 

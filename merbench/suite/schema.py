@@ -89,7 +89,7 @@ class GridConfig(Config):
     @field_validator("noise")
     @classmethod
     def _check_labels(cls, noise: tuple[NoiseEntry, ...]) -> tuple[NoiseEntry, ...]:
-        _need_labels([entry.label for entry in noise])
+        _need_labels([entry.label for entry in noise], [CLEAN])
         return noise
 
     @field_validator("missing")
@@ -130,7 +130,7 @@ class Suite(Config):
         metrics: that are shown and tested, each one of a confusion matrix.
     """
 
-    name: str = Field(description="a name for the suite")
+    name: str = Field(max_length=100, description="a name for the suite")
     version: PositiveInt = 1
     seed: Seed = 0
     corpus: CorpusEntry = Field(

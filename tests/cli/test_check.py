@@ -62,6 +62,8 @@ def test_1_where_a_strict_gate_meets_a_suspect(merbench, folder, reference):
     [
         ((), "expected either --reference FILE or --save-reference FILE"),
         (("--reference", "a", "--save-reference", "b"), "expected either"),
+        (("--save-reference", "b", "--junit", "c"), "--junit goes with --reference alone"),
+        (("--save-reference", "b", "--methods", "nmer"), "--methods goes with --reference"),
         (("--reference", "nothing.json"), "no such reference"),
         (("--reference", "REFERENCE", "--methods", "nmre"), "did you mean 'nmer'"),
         (("--reference", "REFERENCE", "--tolerances", "none.yaml"), "none.yaml"),

@@ -11,7 +11,7 @@ from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import configure, read
 from merbench.corruption.schedule import signal_share
 from tests.conftest import TINY, names
-from tests.corpora import make_corpus, with_values
+from tests.corpora import Stream, make_corpus, with_values
 
 MODALITIES = ("audio", "visual", "text")
 
@@ -168,6 +168,16 @@ def test_flags_change_what_is_exported(merbench, tmp_path):
     found = described(tmp_path / "grid")
     assert ([fold["name"] for fold in found["folds"]], found["conditions"]) == (["2"], 7)
     assert "7 conditions from 3 inputs in 1 fold, " in said.err
+
+
+def test_two_modalities_never_share_a_file(merbench, tmp_path):
+    corpus = make_corpus(streams=[Stream("a b", 3, 4), Stream("A_b", 3, 4)])
+    write_corpus(corpus, tmp_path / "corpus", "table")
+    suite = merbench.suite(corpus={"reader": "table", "path": str(tmp_path / "corpus")})
+    said = merbench("grid", "export", suite, "--out", tmp_path / "new")
+    assert said.code == 2
+    assert "modalities 'a b' and 'A_b' would both be in files called A_b" in said.err
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

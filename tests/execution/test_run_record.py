@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import pytest
 
+from merbench.analysis.facts import reproduce
 from merbench.execution.plan import make_plan
 from merbench.execution.prepare import prepare
 from merbench.execution.tasks import cpu_threads
@@ -32,6 +34,26 @@ def test_run_json_says_what_the_interface_promises(tiny_run):
     assert sorted(record["folders"]) == names(tiny_run / "cells")
     suite = load_again(record, tiny_run.parent)
     assert suite.hash == record["suite_hash"]
+
+
+def test_folds_that_were_chosen_are_chosen_again(merbench, tmp_path):
+    long = "метод " * 100  # file systems count bytes, and take 255 of them
+    suite = merbench.suite(methods=[{"name": "logreg", "label": long}], contrasts=[])
+    merbench.run(suite, tmp_path / "run", "--folds", "2")
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert record["cells"] == {"done": 1, "failed": 0, "total": 1}
+    assert any(" --folds 2 " in command for command in reproduce(record))
+    merbench.run(suite, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert not any("--folds" in command for command in reproduce(record))
+
+
+@pytest.mark.parametrize("key", ["training.lr", "training.clip", "grid.noise.0.severities.0"])
+def test_a_setting_is_a_finite_number(merbench, key):
+    said = merbench("run", merbench.suite(), "--set", f"{key}=.inf", "--out", "new")
+    assert said.code == 2
+    assert key in said.err
+    assert "Traceback" not in said.err
 
 
 def load_again(record, folder):

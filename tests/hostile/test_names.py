@@ -182,11 +182,16 @@ def test_what_cannot_be_a_name_is_refused_in_a_corpus(corpus_copy, tmp_path, whe
 def test_a_run_s_record_has_no_code_imported(tiny_run, tmp_path):
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     (tmp_path / "evil.py").write_text("open('executed', 'w').close()\n")
-    record = json.loads((run / "run.json").read_text("utf-8"))
-    record["suite"]["methods"][0]["name"] = "evil:Method"
-    (run / "run.json").write_text(json.dumps(record), "utf-8")
+    sound = (run / "run.json").read_text("utf-8")
     typed = ("predict", "run", "--method", "logreg", "--corpus", "synthetic", "--out", "x.csv")
-    assert "--import evil:Method" in command(*typed, cwd=tmp_path).refused()
+    for name, spoil in (
+        ("Metric", lambda suite: suite["metrics"].append("evil:Metric")),
+        ("Method", lambda suite: suite["methods"][0].update(name="evil:Method")),
+    ):
+        record = json.loads(sound)
+        spoil(record["suite"])
+        (run / "run.json").write_text(json.dumps(record), "utf-8")
+        assert f"--import evil:{name}" in command(*typed, cwd=tmp_path).refused()
     for typed in (("report", "run"), ("check", "run", "--save-reference", "x"), ("runs",)):
         said = command(*typed, cwd=tmp_path)
         assert said.code == 0, said.err

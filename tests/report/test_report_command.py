@@ -39,6 +39,13 @@ def test_without_any_run_it_says_so(tmp_path, monkeypatch):
         invoke()
 
 
+def test_a_file_is_no_place_for_a_report(make_run, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="is a file; expected a folder"):
+        invoke(make_run(), "--out", tmp_path / "mine.txt")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
 def test_several_runs_need_a_place_of_their_own(make_run, tmp_path):
     runs = [make_run("one"), make_run("two")]
     with pytest.raises(ConfigError, match="say where with --out"):

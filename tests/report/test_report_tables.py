@@ -36,12 +36,13 @@ def test_every_table_is_there_and_its_csv_has_full_precision(findings, tmp_path)
 
 def test_a_noise_may_be_called_anything_and_its_files_lie_where_they_belong(findings, tmp_path):
     (overview,) = findings.overviews
-    called = ("ua-SNR 5/10-all", "ua-snr 5:10-all", "../../elsewhere")
+    called = ("ua-SNR 5/10-all", "ua-snr 5:10-all", "../../elsewhere", "ua-" + "long" * 200)
     tables = tuple(replace(overview, stem=stem) for stem in called)
     paths = write_tables(replace(findings, tables=tables), tmp_path / "here" / "tables")
     assert {path.parent for path in paths} == {tmp_path / "here" / "tables"}
     assert {path.stem for path in paths} >= {"ua-snr-5-10-all", "ua-snr-5-10-all-2", "elsewhere"}
     assert {path.name for path in tmp_path.iterdir()} == {"here"}
+    assert max(len(path.name) for path in paths) < 100
 
 
 def listings(findings):

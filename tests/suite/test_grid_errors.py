@@ -76,6 +76,18 @@ BAD: dict[str, Case] = {
         "grid.missing.0.label",
         ["label 'none' is taken"],
     ),
+    "noise that is called as no noise": (
+        GOOD + "grid:\n  noise: [{type: burst, severities: [0.5], on: all, label: none}]\n",
+        5,
+        "grid.noise.0.label",
+        ["label 'none' is taken"],
+    ),
+    "noise whose name cannot be seen": (
+        GOOD + "grid:\n  noise: [{type: burst, severities: [0.5], on: all, label: ' '}]\n",
+        5,
+        "grid.noise.0.label",
+        ["expected a name that can be seen"],
+    ),
     "misspelt key of a way of missing": (
         GOOD + "grid:\n  missing:\n    - {rates: [0.5], wieghts: {}}\n",
         6,

@@ -15,9 +15,10 @@ from merbench.corpus.corpus import Corpus, Modality
 from merbench.errors import ConfigError
 from merbench.methods.base import Method, MethodConfig
 from merbench.suite.jsonschema import json_schema
-from merbench.suite.load import validate
+from merbench.suite.load import load_suite, validate
 from merbench.suite.schema import Contrast, Suite, check_corpus
 from merbench.suite.source import Source
+from tests.conftest import TINY
 
 HERE = __name__
 
@@ -341,3 +342,10 @@ def test_the_json_schema_knows_every_plugin_and_every_key() -> None:
     methods = schema["$defs"]["MethodEntry"]["anyOf"]
     assert {"name", "epochs", "stage1", "noised_as"} <= set(methods[0]["properties"])
     assert "nmer" in next(entry["enum"] for entry in methods if "enum" in entry)
+
+
+def test_a_method_that_the_suite_has_by_its_import_path_is_not_added_again() -> None:
+    path = "merbench_baselines.logreg:LogReg"
+    for entry in (path, {"name": path}):
+        suite = load_suite({**TINY, "methods": ["zero_fill", entry]}, methods=[path]).suite
+        assert [method.label for method in suite.methods] == ["LogReg"]
