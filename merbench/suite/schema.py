@@ -32,6 +32,8 @@ from merbench.suite.tuned import TunedConfig
 from merbench.training.config import TrainingConfig
 
 Pattern = tuple[str, ...]
+# What tables show beside one column a pattern: no pattern may be called so.
+COLUMNS = ("mean", "pooled", "complete")
 _SETS = ("all", "partial")
 # What a table's column of whole numbers holds; a draw is a column of 16 bits.
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -256,8 +258,9 @@ def check_corpus(suite: Suite, corpus: Corpus, source: Source) -> tuple[Pattern,
         The modalities present in each pattern, in corpus order.
 
     Raises:
-        ConfigError: a pattern names a modality that the corpus lacks, or the corpus cannot carry
-            the folds; all of it, each with its place.
+        ConfigError: a pattern names a modality that the corpus lacks, a modality is called as a
+            column of tables is, or the corpus cannot carry the folds; all of it, each with its
+            place.
     """
     found: list[Problem] = []
     try:
@@ -265,6 +268,10 @@ def check_corpus(suite: Suite, corpus: Corpus, source: Source) -> tuple[Pattern,
     except CorpusError as error:
         field = "limit" if "folds.limit" in str(error) else "n" if suite.folds.n else "scheme"
         found.append(Problem(("folds", field), str(error).removeprefix("folds: ")))
+    for name in corpus.names:
+        if name in COLUMNS:
+            text = f"{corpus.name!r} has a modality {name!r}, as tables call a column of their own"
+            found.append(Problem(("corpus",), f"{text}; expected another name"))
     patterns = suite.grid.patterns
     if not isinstance(patterns, str):
         for position, pattern in enumerate(patterns):

@@ -14,11 +14,14 @@ from pydantic import ValidationError
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.errors import ConfigError
 from merbench.methods.base import Method, MethodConfig
+from merbench.results.averages import MEAN
+from merbench.results.summary import COMPLETE, POOLED
 from merbench.suite.jsonschema import json_schema
 from merbench.suite.load import load_suite, validate
 from merbench.suite.schema import Contrast, Suite, check_corpus
 from merbench.suite.source import Source
 from tests.conftest import TINY
+from tests.corpora import Stream, make_corpus
 
 HERE = __name__
 
@@ -349,3 +352,10 @@ def test_a_method_that_the_suite_has_by_its_import_path_is_not_added_again() -> 
     for entry in (path, {"name": path}):
         suite = load_suite({**TINY, "methods": ["zero_fill", entry]}, methods=[path]).suite
         assert [method.label for method in suite.methods] == ["LogReg"]
+
+
+@pytest.mark.parametrize("name", [MEAN, POOLED, COMPLETE])
+def test_no_modality_is_called_as_a_column_of_tables(name: str) -> None:
+    corpus = make_corpus(streams=[Stream(name, 3, 4), Stream("audio", 3, 4)])
+    with pytest.raises(ConfigError, match=f"has a modality '{name}', as tables call a column"):
+        check_corpus(load_suite(TINY).suite, corpus, Source("suite", {}))
