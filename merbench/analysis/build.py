@@ -32,7 +32,7 @@ from merbench.analysis.robustness import METRIC, robustness
 from merbench.analysis.scope import inference_of
 from merbench.analysis.tables import grid_values, with_intervals
 from merbench.analysis.threads import one_thread
-from merbench.analysis.training import chosen_epochs, costs, training_curves
+from merbench.analysis.training import chosen_epochs, costs, cut_short, training_curves
 from merbench.analysis.verdict import Ground, verdict
 from merbench.results.audits import Audits, read_audits
 from merbench.results.conditions import CLEAN
@@ -93,7 +93,11 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         names=names,
         metrics=metrics,
         inference=inference,
-        verdict=(*verdict(ground), *_audited(audits, record, names)),
+        verdict=(
+            *verdict(ground),
+            *_cut_short([names[m] for m in cut_short(directory, header)]),
+            *_audited(audits, record, names),
+        ),
         overviews=tuple(overviews),
         tables=tuple(tables),
         curves=curve_values(evidence, metrics, curves),
@@ -118,6 +122,17 @@ def analyse(directory: Path, partial: bool = False, draws: int = DRAWS) -> Findi
         provenance=facts.provenance,
         reproduce=facts.reproduce,
     )
+
+
+def _cut_short(methods: Sequence[str]) -> Iterator[Statement]:
+    """Say which methods may owe their place to the epochs they were given."""
+    if methods:
+        yield Statement(
+            "limit",
+            f"The budget ended the training of {', '.join(methods)}: in half of the trainings or "
+            "more, the epoch picked on validation is the last there was. With more epochs they may "
+            "be better, and the order another.",
+        )
 
 
 def _audited(

@@ -12,6 +12,7 @@ from merbench.results.reading import reading
 from merbench.results.tally import Tally
 
 KEY = ["method", "fold", "seed"]
+HALF = 0.5
 
 
 def training_curves(directory: Path, header: TableHeader) -> pd.DataFrame:
@@ -38,6 +39,25 @@ def chosen_epochs(directory: Path, header: TableHeader) -> pd.DataFrame:
     return _in_order(frame, header, ["fold", "seed"])
 
 
+def cut_short(directory: Path, header: TableHeader) -> tuple[str, ...]:
+    """Return the methods that were still getting better when their epochs ran out.
+
+    In half of its trainings or more the epoch such a method is evaluated with is the last there
+    was; patience would have waited for another.
+    """
+    curves = _table(directory / CURVES)
+    curves = curves[_predicts(curves)]
+    ends = curves.groupby([*KEY, "stage"], sort=False)["epoch"].transform("max")
+    picked = curves["chosen_complete"].where(_picked_on_complete(curves), curves["chosen_partial"])
+    late = (curves["epoch"] == ends)[picked.astype(bool)].groupby(curves["method"]).mean()
+    return tuple(method for method in header.methods if late.get(method, 0.0) >= HALF)
+
+
+def _predicts(curves: pd.DataFrame) -> pd.Series[bool]:
+    """Say of every row whether its stage is a method's last one."""
+    return curves["stage"] == curves.groupby(KEY, sort=False)["stage"].transform("last")
+
+
 def _picked_on_complete(curves: pd.DataFrame) -> pd.Series[bool]:
     """Say of every row whether its stage serves as picked on the complete pattern.
 
@@ -49,8 +69,7 @@ def _picked_on_complete(curves: pd.DataFrame) -> pd.Series[bool]:
         stages[f"chosen_{criterion}"].transform("any").astype(bool)
         for criterion in ("complete", "partial")
     )
-    predicts = curves["stage"] == curves.groupby(KEY, sort=False)["stage"].transform("last")
-    return complete & ~(predicts & partial)
+    return complete & ~(_predicts(curves) & partial)
 
 
 def costs(directory: Path, tally: Tally) -> pd.DataFrame:

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from merbench.analysis.training import chosen_epochs, training_curves
+from merbench.analysis.training import chosen_epochs, cut_short, training_curves
 from merbench.results.cells import CURVES, CURVES_SCHEMA
 
 HEADER = SimpleNamespace(methods=("alone", "taught", "own_stage"), folds=("1",))
@@ -43,3 +43,19 @@ def test_a_teacher_is_shown_as_it_taught_and_a_predictor_as_it_predicts(tmp_path
     first = curves[curves["epoch"] == 1].set_index(["method", "stage"])["value"]
     assert first["taught", "fusion"] == 0.51
     assert {first["alone", "fusion"], *first[["own_stage"]], first["taught", "second"]} == {0.31}
+
+
+def test_a_method_whose_last_epoch_is_its_best_was_cut_short(tmp_path):
+    written(
+        tmp_path,
+        [
+            ("alone", "fusion", 4, 3),
+            ("taught", "fusion", 4, 4),
+            ("taught", "second", 0, 2),
+            ("own_stage", "masked", 0, 1),
+            ("own_stage", "last", 0, 4),
+        ],
+    )
+    assert cut_short(tmp_path, HEADER) == ("own_stage",)
+    (tmp_path / CURVES).unlink()
+    assert cut_short(tmp_path, HEADER) == ()
