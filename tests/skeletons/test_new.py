@@ -63,7 +63,7 @@ def test_a_noise_a_reader_and_a_metric_are_taken_by_import_path(merbench):
     assert ((values >= 0) & (values <= results["ua"])).all()  # the worst recall, and their mean
     said = merbench("report", run)
     assert said.code == 0, said.err
-    assert (run / "report" / "tables" / "own_metric.OWN_METRIC-overview.csv").is_file()
+    assert (run / "report" / "tables" / "own_metric-own_metric-overview.csv").is_file()
 
 
 def test_a_reader_reads_by_import_path(merbench):
