@@ -33,9 +33,7 @@ def training_curves(directory: Path, header: TableHeader) -> pd.DataFrame:
 def chosen_epochs(directory: Path, header: TableHeader) -> pd.DataFrame:
     """Return method, stage, fold, seed, epoch: the weights that were evaluated, or taught by."""
     curves = _table(directory / CURVES)
-    picked = curves["chosen_complete"].where(_picked_on_complete(curves), curves["chosen_partial"])
-    picked = picked.astype(bool)
-    frame = curves.loc[picked, ["method", "stage", "fold", "seed", "epoch"]]
+    frame = curves.loc[_picked(curves), ["method", "stage", "fold", "seed", "epoch"]]
     return _in_order(frame, header, ["fold", "seed"])
 
 
@@ -48,9 +46,14 @@ def cut_short(directory: Path, header: TableHeader) -> tuple[str, ...]:
     curves = _table(directory / CURVES)
     curves = curves[_predicts(curves)]
     ends = curves.groupby([*KEY, "stage"], sort=False)["epoch"].transform("max")
-    picked = curves["chosen_complete"].where(_picked_on_complete(curves), curves["chosen_partial"])
-    late = (curves["epoch"] == ends)[picked.astype(bool)].groupby(curves["method"]).mean()
+    late = (curves["epoch"] == ends)[_picked(curves)].groupby(curves["method"]).mean()
     return tuple(method for method in header.methods if late.get(method, 0.0) >= HALF)
+
+
+def _picked(curves: pd.DataFrame) -> pd.Series[bool]:
+    """Say of every row whether it is the epoch that its stage serves with."""
+    on_complete = _picked_on_complete(curves)
+    return curves["chosen_complete"].where(on_complete, curves["chosen_partial"]).astype(bool)
 
 
 def _predicts(curves: pd.DataFrame) -> pd.Series[bool]:
