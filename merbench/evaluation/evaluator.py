@@ -115,8 +115,9 @@ class GridEvaluator:
         """Drop the noise that was drawn; it is drawn again, and equal, when it is asked for."""
         vars(self).pop("_damages", None)
 
+    @cached_property
     def values_digest(self) -> str:
-        """Return the digest of the normalised test features and of every drawn tensor.
+        """The digest of the normalised test features and of every drawn tensor.
 
         A diagnostic: float rounding makes it differ between kinds of machines.
         """

@@ -200,8 +200,9 @@ def _run_cell(
                 learnt.weights,
                 _arrays(evaluator.corruptor.normaliser, fold.shape.names),
             )
-    # The next cell of this fold trains first, and then draws it again in a moment.
-    evaluator.forget()
+    if protocol.fleet == 1:
+        # The next cell of this fold trains first, and then draws it again in a moment.
+        evaluator.forget()
 
 
 def _record(
@@ -232,7 +233,7 @@ def _record(
         "notes": notes,
         "donors_trained_on": fold.evaluator.donors_from(task.fold.train),
         "missing_rate": task.division.missing_rate,
-        "values_digest": fold.evaluator.values_digest(),
+        "values_digest": fold.evaluator.values_digest,
         "shape": asdict(fold.shape),
     }
 

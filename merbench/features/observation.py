@@ -52,8 +52,12 @@ class ObservedModality:
 
 def zero_input(modality: ModalityShape, device: torch.device) -> Ragged:
     """Return what an absent modality reads as: one fixed-length sequence of zeros."""
-    frames = 1 if modality.kind == "vector" else ABSENT_FRAMES
-    return Ragged.constant(0.0, frames, modality.width, device)
+    return Ragged.constant(0.0, zero_frames(modality), modality.width, device)
+
+
+def zero_frames(modality: ModalityShape) -> int:
+    """Return how many frames of zeros an absent modality reads as."""
+    return 1 if modality.kind == "vector" else ABSENT_FRAMES
 
 
 def observe(source: Ragged, rows: Tensor, states: Tensor, absent: Ragged) -> ObservedModality:

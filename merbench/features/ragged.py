@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -41,6 +43,12 @@ class Ragged:
     def width(self) -> int:
         """Features of a frame."""
         return self.values.shape[1]
+
+    @cached_property
+    def lengths_on_host(self) -> NDArray[np.int64]:
+        """(n,) the lengths again, where they can be computed with at once."""
+        found: NDArray[np.int64] = self.lengths.cpu().numpy()
+        return found
 
     @cached_property
     def starts(self) -> Tensor:

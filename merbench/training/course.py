@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from merbench.errors import CellError
-from merbench.methods.base import Batch, Network, Selection, Stage, trainable_parameters
+from merbench.methods.base import Network, Selection, Stage, trainable_parameters
 from merbench.training.config import StageTraining
-from merbench.training.sampling import Sampler, batches
+from merbench.training.sampling import Source, batches
 from merbench.training.validate import Validator
 
 Weights = dict[str, Tensor]
@@ -78,10 +78,10 @@ class Course:
     """
 
     def __init__(
-        self, stage: Stage, network: Network, sampler: Sampler, validator: Validator
+        self, stage: Stage, network: Network, source: Source, validator: Validator
     ) -> None:
         self.stage, self.network = stage, network
-        self.sampler, self.validator = sampler, validator
+        self.source, self.validator = source, validator
         self.steps: list[Tensor] = []
         self.curve: list[EpochRecord] = []
         self.best: dict[Selection, float] = dict.fromkeys(stage.selections, -1.0)
@@ -91,21 +91,20 @@ class Course:
         self._terms: list[Tensor] = []
         self._means: dict[str, float] = {}
 
-    def start(self, epoch: int) -> None:
+    def start(self) -> None:
         """Draw an epoch's order."""
         self.network.train()
-        self.sampler.start_epoch(epoch)
         size = self.stage.training.batch_size
-        self.steps = list(batches(len(self.sampler.part), size, self.sampler.generator))
+        self.steps = list(batches(len(self.source.part), size, self.source.generator))
         self._terms = []
 
-    def batch(self, epoch: int, number: int) -> Batch:
-        """Make the batch of a step."""
+    def progress(self, epoch: int, number: int) -> float:
+        """Return the share of the stage's epochs that is done before a step."""
         done = epoch - 1 + number / len(self.steps)
-        return self.sampler.batch(self.steps[number], done / self.stage.training.total_epochs)
+        return done / self.stage.training.total_epochs
 
     def add(self, names: Sequence[str], terms: Tensor) -> None:
-        """Note the (k,) terms of a step's loss."""
+        """Note the (k,) terms of a step's loss, which may still lie on the device."""
         self._names = names
         self._terms.append(terms)
 

@@ -12,17 +12,20 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import pad_sequence
 
 from merbench.evaluation.embed import chunks_of, frames_at_once
+from merbench.features.many import ManySequences, Pool, distinct, put
 from merbench.features.observation import ObservedModality, State
 from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, Network, Selection, Stage, TeacherRows
 from merbench.methods.parts.draws import of_members
-from merbench.methods.parts.encoders import Encoder, ManySequences, ReadModality
+from merbench.methods.parts.encoders import Encoder, ReadModality
+from merbench.training.sampling import Batches
 from merbench.training.validate import Rows, Validator, score_all
 
 _EPSILON = 1e-8
@@ -127,8 +130,8 @@ class Fleet:
             module, _, leaf = name.rpartition(".")
             network.get_submodule(module)._buffers[leaf] = buffers[number]
 
-    def step(self, places: Sequence[int], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
-        """Take a step with some of the networks; their batches have one size.
+    def step(self, places: Sequence[int], batches: Batches, lr: float) -> dict[str, Tensor]:
+        """Take a step with some of the networks.
 
         Args:
             places: of the networks in the fleet, increasing.
@@ -170,40 +173,31 @@ class Fleet:
         parameters = {name: p[rows] for name, p in self.parameters.items()}
         return _Some(rows, parameters, {name: b[rows] for name, b in self.buffers.items()})
 
-    def _inputs(self, batches: Sequence[Batch], parameters: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Stack what the members' losses are computed from; bodies have read the sequences."""
+    def _inputs(self, batches: Batches, parameters: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Return what the members' losses are computed from; bodies have read the sequences."""
         features: dict[str, Tensor] = {}
-        for name in self.shape.names:
-            seen = [batch.observed[name] for batch in batches]
-            rows = torch.stack([observed.rows for observed in seen])
-            for slot, bodies in self._read(name, [o.sequences for o in seen], parameters).items():
+        members = self.places[: len(batches.labels), None]
+        for name, (sequences, rows) in batches.observed.items():
+            for slot, bodies in self._read(name, sequences, parameters).items():
                 # Many rows may read one sequence. The gradient of `gather` would add up theirs in
                 # any order on a GPU, that of an index does so in one.
-                features[slot] = bodies[self.places[: len(seen), None], rows]
-        first = batches[0]
-        weights = [b.class_weights for b in batches if b.class_weights is not None]
-        progress = torch.tensor([b.progress for b in batches], dtype=self.rows.dtype)
+                features[slot] = bodies[members, rows]
+        progress = torch.tensor(batches.progress, dtype=self.rows.dtype)
         return {
             "features": features,
-            "labels": torch.stack([b.labels for b in batches]),
-            "states": torch.stack([b.states for b in batches]),
-            "available": torch.stack([b.available for b in batches]),
-            "teacher": {
-                name: (
-                    torch.stack([b.teacher[name].clean for b in batches]),
-                    torch.stack([b.teacher[name].absent for b in batches]),
-                )
-                for name in first.teacher
-            },
+            "labels": batches.labels,
+            "states": batches.states,
+            "available": batches.available,
+            "teacher": {name: (t.clean, t.absent) for name, t in batches.teacher.items()},
             "progress": progress.to(self.rows.device, non_blocking=True),
-            "weights": [torch.stack(weights)] if weights else [],
+            "weights": [] if batches.class_weights is None else [batches.class_weights],
         }
 
     def _read(
-        self, modality: str, sequences: Sequence[Ragged], parameters: Mapping[str, Tensor]
+        self, modality: str, sequences: ManySequences, parameters: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """Return (n, R, E) for each encoder of a modality: what its body makes of R sequences."""
-        many, found = ManySequences(sequences), {}
+        found = {}
         for encoder in self.encoders:
             if encoder.modality == modality:
                 prefix = f"{encoder.slot}."
@@ -212,7 +206,7 @@ class Fleet:
                     for name, parameter in parameters.items()
                     if name.startswith(prefix)
                 }
-                found[encoder.slot] = encoder.bodies(many, own)
+                found[encoder.slot] = encoder.bodies(sequences, own)
         return found
 
     def _use(
@@ -275,19 +269,24 @@ class _Readers:
 
     def embed(self, modality: str, inputs: Sequence[Ragged], state: State) -> list[Tensor]:
         """Return embeddings; the sequences of each network go by length, some at a time."""
-        orders = [sequences.lengths.argsort(stable=True) for sequences in inputs]
-        lengths = [each.lengths[order] for each, order in zip(inputs, orders, strict=True)]
-        longest = pad_sequence(lengths, batch_first=True).amax(0).cummax(0).values
-        frames = frames_at_once(longest.device, inputs[0].width) // len(inputs)
-        parts = []
-        for rows in chunks_of(longest.tolist(), frames):
-            some = [s.take(order[rows]) for s, order in zip(inputs, orders, strict=True)]
-            parts.append(self._encode(modality, some, state))
+        lists, begins = distinct(inputs)
+        pool = Pool.of(lists)
+        # In order of length, each network's; behind them it has none, which are no sequences.
+        rows = np.full((len(inputs), max(map(len, inputs))), -1)
+        orders = [each.lengths_on_host.argsort(kind="stable") for each in inputs]
+        for row, order, begin in zip(rows, orders, begins, strict=True):
+            row[: len(order)] = order + begin
+        longest = np.maximum.accumulate(pool.lengths_of(rows).max(0))
+        frames = frames_at_once(self.fleet.rows.device, inputs[0].width) // len(inputs)
+        parts = [
+            self._encode(modality, pool.take(rows[:, some]), state)
+            for some in chunks_of(longest.tolist(), frames)
+        ]
         joined = torch.cat(parts, 1)
-        # Behind its own sequences a network has rows without a meaning.
-        return [found[order.argsort()] for found, order in zip(joined, orders, strict=True)]
+        back = [put(order.argsort(), joined.device) for order in orders]
+        return [found[places] for found, places in zip(joined, back, strict=True)]
 
-    def _encode(self, modality: str, sequences: Sequence[Ragged], state: State) -> Tensor:
+    def _encode(self, modality: str, sequences: ManySequences, state: State) -> Tensor:
         features = self.fleet._read(modality, sequences, self.some.parameters)
         rows = next(iter(features.values())).shape[1]
         states = torch.full((rows,), state, dtype=torch.int8, device=self.fleet.rows.device)

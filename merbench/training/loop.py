@@ -19,11 +19,11 @@ from merbench.errors import CellError
 from merbench.features.observation import zero_input
 from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
-from merbench.methods.base import Batch, Network, Selection, Stage
+from merbench.methods.base import Network, Selection, Stage
 from merbench.training.config import StageTraining
 from merbench.training.course import Course, TrainedStage, Weights, learning_rate
 from merbench.training.fleet import Fleet
-from merbench.training.sampling import Sampler
+from merbench.training.sampling import Batches, Sampler, Source
 from merbench.training.validate import Validator, clean_embeddings
 
 
@@ -140,7 +140,7 @@ def _course(stage: Stage, member: Member) -> Course:
     key = (stage.name, *member.key)
     select_by = stage.training.select_by
     validator = Validator(data.valid, data.shape, data.absent, data.noised, select_by, key)
-    return Course(stage, network, _sampler(stage, member, train), validator)
+    return Course(stage, network, _source(stage, member, train), validator)
 
 
 def usable(stage: Stage, train: Part) -> Part:
@@ -161,7 +161,7 @@ def usable(stage: Stage, train: Part) -> Part:
     return train.select(complete.nonzero().squeeze(1))
 
 
-def _sampler(stage: Stage, member: Member, train: Part) -> Sampler:
+def _source(stage: Stage, member: Member, train: Part) -> Source:
     known, data, device = {}, member.data, member.device
     if member.teacher is not None:
         member.teacher.eval()
@@ -169,7 +169,7 @@ def _sampler(stage: Stage, member: Member, train: Part) -> Sampler:
         with torch.no_grad():
             known = clean_embeddings(member.teacher, train, zeros)
     generator = seeds.torch_generator(device, "sampling", stage.name, *member.key)
-    return Sampler(
+    return Source(
         train,
         data.shape,
         stage.sampling,
@@ -193,7 +193,7 @@ def _class_weights(training: StageTraining, labels: Tensor, classes: int) -> Ten
 class _Form(Protocol):
     """How the steps of an epoch are taken."""
 
-    def step(self, places: Sequence[int], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
+    def step(self, places: Sequence[int], batches: Batches, lr: float) -> dict[str, Tensor]:
         """Take a step with some networks, and return each term of their losses as (n,)."""
         ...
 
@@ -214,12 +214,12 @@ class _Alone:
         self.optimiser = torch.optim.Adam(trained, lr=training.lr, betas=training.betas, fused=True)
         self.clipped = [list(part.parameters()) for part in network.subnetworks()]
 
-    def step(self, places: Sequence[int], batches: Sequence[Batch], lr: float) -> dict[str, Tensor]:
+    def step(self, places: Sequence[int], batches: Batches, lr: float) -> dict[str, Tensor]:
         """Take a step."""
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad(set_to_none=True)  # the last step's, which the loss needs room for
-        terms = self.stage.loss(self.network, batches[0])
+        terms = self.stage.loss(self.network, batches.lone())
         torch.stack(list(terms.values())).sum().backward()
         for parameters in self.clipped:
             torch.nn.utils.clip_grad_norm_(parameters, self.stage.training.clip)
@@ -242,9 +242,10 @@ def _train(
     """Train until every network has ended, and note what became of each."""
     places = {number: place for place, number in enumerate(courses)}
     going, started = dict(courses), len(courses)
+    sampler = Sampler([course.source for course in courses.values()])
     for epoch in range(1, stage.training.total_epochs + 1):
         begun = time.perf_counter()
-        _epoch(form, going, places, epoch, learning_rate(stage.training, epoch))
+        _epoch(form, sampler, going, places, epoch, learning_rate(stage.training, epoch))
         for number, course in list(going.items()):
             try:
                 course.check(epoch)
@@ -264,10 +265,16 @@ def _train(
 
 
 def _epoch(
-    form: _Form, going: dict[int, Course], places: dict[int, int], epoch: int, lr: float
+    form: _Form,
+    sampler: Sampler,
+    going: dict[int, Course],
+    places: dict[int, int],
+    epoch: int,
+    lr: float,
 ) -> None:
     for course in going.values():
-        course.start(epoch)
+        course.start()
+    sampler.start_epoch(epoch, [places[number] for number in going])
     for step in range(max(len(course.steps) for course in going.values())):
         # Networks whose batches are of one size take their step together.
         sizes: dict[int, list[int]] = {}
@@ -275,8 +282,13 @@ def _epoch(
             if step < len(course.steps):
                 sizes.setdefault(len(course.steps[step]), []).append(number)
         for some in sizes.values():
-            made = [going[number].batch(epoch, step) for number in some]
-            terms = form.step([places[number] for number in some], made, lr)
+            theirs = [places[number] for number in some]
+            made = sampler.batches(
+                theirs,
+                [going[number].steps[step] for number in some],
+                [going[number].progress(epoch, step) for number in some],
+            )
+            terms = form.step(theirs, made, lr)
             values = torch.stack([*terms.values()])
-            for place, number in enumerate(some):
-                going[number].add([*terms], values[:, place])
+            for number, mine in zip(some, values.unbind(1), strict=True):
+                going[number].add([*terms], mine)

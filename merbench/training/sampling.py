@@ -1,19 +1,23 @@
-"""What a training step sees: which patterns are drawn, and what stands in for what is missing."""
+"""What training steps see: which patterns are drawn, and what stands in for what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from merbench import seeds
 from merbench.corruption.schedule import STEPS, signal_share
 from merbench.corruption.training import TrainingNoise
-from merbench.features.observation import ObservedModality, State, observe, zero_input
-from merbench.features.part import CorpusShape, ModalityShape, Part
+from merbench.features.many import Indices, ManySequences, Pool, begins, distinct, put, spans
+from merbench.features.observation import ObservedModality, State, zero_frames
+from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, Sampling, TeacherRows
 
@@ -48,8 +52,8 @@ def pattern_table(modalities: int, include_complete: bool) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Sampler:
-    """Makes the batches of one stage on one training part.
+class Source:
+    """What the batches of one network are made from.
 
     Attributes:
         part: the training utterances.
@@ -70,130 +74,311 @@ class Sampler:
     class_weights: Tensor | None = None
     noise: TrainingNoise | None = None
     noise_key: tuple[seeds.Part, ...] = ()
-    _noisy: dict[str, Ragged] = field(default_factory=dict, init=False, repr=False)
 
-    def start_epoch(self, epoch: int) -> None:
-        """Draw what an epoch needs as a whole: every utterance comes once in it."""
+    def noised(self, epoch: int) -> dict[str, Ragged]:
+        """Draw the training part under the suite's noises, for modalities that any applies to.
+
+        Raises:
+            ValueError: the stage trains on them, and there are none.
+        """
         if self.sampling.train_noise != "suite":
-            return
+            return {}
         if self.noise is None:
             raise ValueError("a stage that trains on the suite's noise was given none")
-        for index, name in enumerate(self.shape.names):
-            if self.noise.choices[index]:
-                noisy = self.noise.noised(index, (*self.noise_key, epoch))
-                # Clean sequences first, noisy ones after: a row reads one or the other.
-                both = [self.part.features[name], noisy]
-                self._noisy[name] = Ragged.concatenate(both)
+        return {
+            name: self.noise.noised(index, (*self.noise_key, epoch))
+            for index, name in enumerate(self.shape.names)
+            if self.noise.choices[index]
+        }
 
-    @cached_property
-    def _device(self) -> torch.device:
-        return self.part.labels.device
+
+class ManyObserved(NamedTuple):
+    """One modality as N networks see it, B utterances each.
+
+    Attributes:
+        sequences: R of each at most.
+        rows: (N, B) the sequence, of its network's, that each utterance reads.
+    """
+
+    sequences: ManySequences
+    rows: Tensor
+
+
+class Batches(NamedTuple):
+    """One batch for each of N networks, all of one size.
+
+    Attributes: those of `Batch`, with N in front.
+    """
+
+    labels: Tensor
+    states: Tensor
+    available: Tensor
+    observed: dict[str, ManyObserved]
+    teacher: dict[str, TeacherRows]
+    progress: list[float]
+    class_weights: Tensor | None
+
+    def lone(self) -> Batch:
+        """Return the batch of the only network."""
+        (states,) = self.states
+        observed = {}
+        for column, (name, (sequences, (rows,))) in enumerate(self.observed.items()):
+            lengths = put(sequences.lengths[0], rows.device)
+            seen = Ragged(sequences.values, lengths)
+            observed[name] = ObservedModality(seen, rows, states[:, column])
+        return Batch(
+            self.labels[0],
+            states,
+            self.available[0],
+            observed,
+            {name: TeacherRows(t.clean[0], t.absent[0]) for name, t in self.teacher.items()},
+            self.progress[0],
+            None if self.class_weights is None else self.class_weights[0],
+        )
+
+
+class _Reads(NamedTuple):
+    """Which sequences n networks read for B utterances each, in one modality.
+
+    Each network's own come first, then the stand-ins of what is absent.
+
+    Attributes:
+        rows: (n, B) the sequence that each utterance reads.
+        source: (n, R) the sequence of the pool, -1 where it is none.
+        stands_in: (n, R) True for stand-ins.
+    """
+
+    rows: Indices
+    source: Indices
+    stands_in: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, at: Indices, absent: NDArray[np.bool_], shared: bool) -> _Reads:
+        """Lay out what is read.
+
+        Args:
+            at: (n, B) the sequence of the pool that an utterance reads if it is not absent.
+            absent: (n, B).
+            shared: whether the absent ones of a network share one stand-in.
+        """
+        there = ~absent
+        own = there.sum(1, keepdims=True)
+        stand_ins = absent.any(1, keepdims=True) if shared else absent.sum(1, keepdims=True)
+        number = 0 if shared else absent.cumsum(1) - 1
+        rows = np.where(there, there.cumsum(1) - 1, own + number)
+        columns = np.arange(int((own + stand_ins).max()))
+        source = np.full((len(at), len(columns)), -1)
+        np.put_along_axis(source, rows, np.where(there, at, -1), 1)
+        return cls(rows, source, (columns >= own) & (columns < own + stand_ins))
+
+
+class Sampler:
+    """Makes the batches of networks of one stage: of one alone, or of all that train together.
+
+    Each network draws from its own generator what it would draw alone. What is then put together is
+    put together for all of them at once.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Take what batches are made from; the folds' shapes have one layout."""
+        self.sources = tuple(sources)
+        first = self.sources[0]
+        self.sampling, self.names = first.sampling, first.shape.names
+        self.device = first.part.labels.device
+        parts = [source.part for source in self.sources]
+        self._parts, first_rows = distinct(parts)
+        self._begin = np.array(first_rows)
+        self._labels = torch.cat([part.labels for part in self._parts])
+        self._available = torch.cat([part.available for part in self._parts])
+        self._clean = {
+            name: Pool.of([part.features[name] for part in self._parts]) for name in self.names
+        }
+        self._teacher = {
+            name: TeacherRows(
+                torch.cat([source.teacher[name].clean for source in self.sources]),
+                torch.stack([source.teacher[name].absent for source in self.sources]),
+            )
+            for name in first.teacher
+        }
+        self._begin_taught = np.array(begins(parts))
+        self._pools = self._clean
+        self._noised: frozenset[str] = frozenset()
+
+    def start_epoch(self, epoch: int, places: Sequence[int] = (0,)) -> None:
+        """Draw what some networks need for an epoch as a whole: every utterance comes once in it.
+
+        Raises:
+            ValueError: the suite's noises are wanted, and there are none.
+        """
+        if self.sampling.train_noise != "suite":
+            return
+        # Clean sequences first, noisy ones after, network by network: a row reads one or the other.
+        noised = [self.sources[place].noised(epoch) for place in places]
+        self._noised = frozenset(noised[0])
+        self._begin_noised = np.zeros_like(self._begin)
+        first_rows = begins([self.sources[place].part for place in places])
+        self._begin_noised[list(places)] = np.array(first_rows) + len(self._labels)
+        self._pools = {
+            name: Pool.of(
+                [*(part.features[name] for part in self._parts), *(some[name] for some in noised)]
+            )
+            if name in self._noised
+            else clean
+            for name, clean in self._clean.items()
+        }
+
+    def batches(
+        self, places: Sequence[int], rows: Sequence[Tensor], progress: Sequence[float]
+    ) -> Batches:
+        """Make the next batch of some networks.
+
+        Args:
+            places: of the networks, increasing.
+            rows: (B,) training utterances of each; all have one size.
+            progress: share of the stage's epochs that each has done.
+        """
+        some = list(places)
+        own = torch.stack([*rows])
+        at = own + self._put(self._begin[some, None])
+        available = self._available[at]
+        states = self.states(some, available)
+        # The only time that a step waits for the device.
+        told = torch.cat([own, states.flatten(1)], 1).cpu().numpy()
+        on_host, seen = told[:, : own.shape[1]], told[:, own.shape[1] :]
+        seen = seen.reshape(*on_host.shape, -1)
+        taught = own + self._put(self._begin_taught[some, None]) if self._teacher else own
+        weights = [w for w in (self.sources[p].class_weights for p in some) if w is not None]
+        return Batches(
+            self._labels[at],
+            states,
+            available,
+            {
+                name: self._observe(column, some, on_host, seen[..., column])
+                for column, name in enumerate(self.names)
+            },
+            {
+                name: TeacherRows(t.clean[taught], t.absent[some])
+                for name, t in self._teacher.items()
+            },
+            [*progress],
+            torch.stack(weights) if weights else None,
+        )
+
+    def states(self, places: Sequence[int], available: Tensor) -> Tensor:
+        """Draw (n, B, M) states for a step from what is available, (n, B, M)."""
+        if self.sampling.patterns == "complete":
+            shown = available
+        else:
+            codes = (available * self._bits).sum(-1)
+            uniform = torch.empty(codes.shape, device=self.device)
+            for row, place in zip(uniform, places, strict=True):
+                row.uniform_(generator=self.sources[place].generator)
+            draw = (uniform * self._choices[codes]).long()
+            shown = (self._allowed[codes, draw][..., None] & self._bits) > 0
+        states = torch.where(available, self._missing(), int(State.ABSENT)).to(torch.int8)
+        states[shown] = State.PRESENT
+        return states
+
+    def _put(self, array: Indices) -> Tensor:
+        return put(array, self.device)
 
     @cached_property
     def _bits(self) -> Tensor:
-        return 2 ** torch.arange(len(self.shape.modalities), device=self._device)
+        return 2 ** torch.arange(len(self.names), device=self.device)
 
     @cached_property
     def _allowed(self) -> Tensor:
         """(2^M, 2^M) each row lists the patterns allowed for a set of modalities, then padding."""
-        table = pattern_table(len(self.shape.modalities), self.sampling.include_complete)
-        return (~table).to(torch.uint8).argsort(dim=1, stable=True).to(self._device)
+        table = pattern_table(len(self.names), self.sampling.include_complete)
+        return (~table).to(torch.uint8).argsort(dim=1, stable=True).to(self.device)
 
     @cached_property
     def _choices(self) -> Tensor:
-        table = pattern_table(len(self.shape.modalities), self.sampling.include_complete)
-        return table.sum(1).to(self._device)
-
-    @cached_property
-    def _zeros(self) -> dict[str, Ragged]:
-        return {m.name: zero_input(m, self._device) for m in self.shape.modalities}
+        table = pattern_table(len(self.names), self.sampling.include_complete)
+        return table.sum(1).to(self.device)
 
     @cached_property
     def _signal(self) -> Tensor:
         shares = torch.tensor(signal_share("scaled_linear"), dtype=torch.float32)
-        return shares.to(self._device)
+        return shares.to(self.device)
 
-    def _uniform(self, n: int) -> Tensor:
-        return torch.rand(n, generator=self.generator, device=self._device)
-
-    def states(self, rows: Tensor) -> Tensor:
-        """Draw (B, M) states for a step."""
-        available = self.part.available[rows]
-        if self.sampling.patterns == "complete":
-            shown = available
-        else:
-            codes = (available * self._bits).sum(1)
-            draw = (self._uniform(len(rows)) * self._choices[codes]).long()
-            shown = (self._allowed[codes, draw][:, None] & self._bits) > 0
-        states = torch.where(available, self._missing, int(State.ABSENT)).to(torch.int8)
-        states[shown] = State.PRESENT
-        return states
-
-    @cached_property
     def _missing(self) -> Tensor:
-        """(M,) state of what a step withholds; asked for when an epoch has started."""
-        names = self.shape.names
-        states = [State.NOISED if self._is_noised(m) else State.ABSENT for m in names]
-        return torch.tensor(states, dtype=torch.int8, device=self._device)
+        """Return (M,) the state of what a step withholds: noised, or absent."""
+        scheduled = self.sampling.train_noise == "scheduler"
+        noised = [scheduled or name in self._noised for name in self.names]
+        states = np.where(noised, int(State.NOISED), int(State.ABSENT)).astype(np.int8)
+        return put(states, self.device)
 
-    def _is_noised(self, modality: str) -> bool:
-        """Say whether a modality that is withheld in a step is noised there, not absent."""
-        if self.sampling.train_noise == "suite":
-            return modality in self._noisy
-        return self.sampling.train_noise == "scheduler"
+    def _observe(
+        self, column: int, places: list[int], own: Indices, states: NDArray[np.int64]
+    ) -> ManyObserved:
+        """Put together what networks see of a modality.
 
-    def batch(self, rows: Tensor, progress: float) -> Batch:
-        """Make the batch of some training utterances."""
-        states = self.states(rows)
-        observed = {
-            modality.name: self._observe(modality, rows, states[:, column])
-            for column, modality in enumerate(self.shape.modalities)
-        }
-        teacher = {
-            name: TeacherRows(known.clean[rows], known.absent)
-            for name, known in self.teacher.items()
-        }
-        return Batch(
-            self.part.labels[rows],
-            states,
-            self.part.available[rows],
-            observed,
-            teacher,
-            progress,
-            self.class_weights,
-        )
+        Args:
+            column: of the modality.
+            places: of the networks.
+            own: (n, B) training utterances of each.
+            states: (n, B).
+        """
+        pool = self._pools[self.names[column]]
+        begin = self._begin[places, None]
+        if self.names[column] in self._noised:
+            begin = np.where(states == State.NOISED, self._begin_noised[places, None], begin)
+        shared = self.sampling.absent_input != "noise"
+        reads = _Reads.of(own + begin, states == State.ABSENT, shared)
+        shapes = [self.sources[place].shape.modalities[column] for place in places]
+        frames = np.array([zero_frames(s) if shared else s.typical_length for s in shapes])
+        lengths = np.where(reads.stands_in, frames[:, None], pool.lengths_of(reads.source))
+        found = pool.take(reads.source, lengths)
+        if reads.stands_in.any():
+            where = spans(found.starts[reads.stands_in], lengths[reads.stands_in], self.device)
+            if shared:
+                found.values[where] = 0
+            else:
+                found.values[where] = self._absent_noise(places, states, frames, found)
+        if self.sampling.train_noise == "scheduler":
+            self._mix_noise(places, states, reads, found)
+        return ManyObserved(found, self._put(reads.rows))
 
-    def _observe(self, modality: ModalityShape, rows: Tensor, states: Tensor) -> ObservedModality:
-        absent = self._zeros[modality.name]
-        if self.sampling.absent_input == "noise" and bool((states == State.ABSENT).any()):
-            absent = self._absent_noise(modality, len(rows))
-        source = self._noisy.get(modality.name, self.part.features[modality.name])
-        if modality.name in self._noisy:
-            rows = torch.where(states == State.NOISED, rows + len(self.part), rows)
-        seen = observe(source, rows, states, absent)
-        if self.sampling.train_noise != "scheduler":
-            return seen
-        return ObservedModality(self._noised(seen), seen.rows, seen.states)
+    def _absent_noise(
+        self, places: list[int], states: NDArray[np.int64], frames: Indices, like: ManySequences
+    ) -> Tensor:
+        """Draw N(0, 1) frames for what is absent, in the order of networks and utterances.
 
-    def _absent_noise(self, modality: ModalityShape, n: int) -> Ragged:
-        values = torch.randn(
-            n * modality.typical_length,
-            modality.width,
-            generator=self.generator,
-            device=self._device,
-        )
-        return Ragged(values, torch.full((n,), modality.typical_length, device=self._device))
+        A network that lacks anything draws for all utterances of its batch.
+        """
+        absent = states == State.ABSENT
+        drawn = np.where(absent.any(1), frames * states.shape[1], 0)
+        noise = self._normal(places, drawn, like)
+        member, utterance = absent.nonzero()
+        first = (drawn.cumsum() - drawn)[member] + utterance * frames[member]
+        return noise[spans(first, frames[member], self.device)]
 
-    def _noised(self, seen: ObservedModality) -> Ragged:
+    def _normal(self, places: list[int], counts: Indices, like: ManySequences) -> Tensor:
+        """Draw N(0, 1) frames, so many for each network, one network after the other."""
+        width = like.values.shape[1]
+        noise = torch.empty(int(counts.sum()), width, device=self.device)
+        for part, place in zip(noise.split(counts.tolist()), places, strict=True):
+            if len(part):
+                part.normal_(generator=self.sources[place].generator)
+        return noise
+
+    def _mix_noise(
+        self, places: list[int], states: NDArray[np.int64], reads: _Reads, found: ManySequences
+    ) -> None:
         """Mix noise into the sequences in state `NOISED`, each at its level."""
-        sequences = seen.sequences
-        noised = torch.zeros(len(sequences), dtype=torch.bool, device=self._device)
-        noised[seen.rows] = seen.states == State.NOISED
-        draws = len(sequences) if self.sampling.level_draw == "utterance" else 1
-        level = ((self._uniform(draws) * STEPS).long() + 1).expand(len(sequences))
-        signal = torch.where(noised, self._signal[level], 1.0)[sequences.row]
-        hit = noised[sequences.row].nonzero().squeeze(1)
-        values, share = sequences.values.clone(), signal[hit, None]
-        e = torch.randn(len(hit), sequences.width, generator=self.generator, device=self._device)
-        values[hit] = values[hit] * share.sqrt() + e * (1 - share).sqrt()
-        return sequences.with_values(values)
+        noised = np.zeros(reads.source.shape, dtype=np.bool_)
+        np.put_along_axis(noised, reads.rows, states == State.NOISED, 1)
+        each = self.sampling.level_draw == "utterance"
+        sequences = ((reads.source >= 0) | reads.stands_in).sum(1)
+        uniform = torch.zeros(noised.shape if each else (len(places), 1), device=self.device)
+        for row, place, count in zip(uniform, places, sequences.tolist(), strict=True):
+            row[: count if each else 1].uniform_(generator=self.sources[place].generator)
+        level = ((uniform * STEPS).long() + 1).expand(noised.shape)
+        lengths = np.where(noised, found.lengths, 0)
+        e = self._normal(places, lengths.sum(1), found)
+        counts = self._put(lengths.ravel())
+        share = self._signal[level].flatten().repeat_interleave(counts, output_size=len(e))
+        share = share[:, None]
+        hit = spans(found.starts[noised], found.lengths[noised], self.device)
+        found.values[hit] = found.values[hit] * share.sqrt() + e * (1 - share).sqrt()

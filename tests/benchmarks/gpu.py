@@ -30,6 +30,7 @@ from tests.benchmarks.timing import gemm_peak, in_turns, seconds_of
 from tests.benchmarks.whole_run import Extent, measure_run
 
 BUDGET = 480.0
+PARTS = ("fleets", "tables", "protocol", "plain")
 
 
 @dataclass
@@ -70,6 +71,8 @@ class Asked:
         members: of fleets.
         extents: of the protocol, the largest first; the first that fits is run.
         small: the suite that both devices do.
+        parts: of all this, those that are measured.
+        jobs: processes that share the device in the protocol.
     """
 
     device: str
@@ -85,6 +88,8 @@ class Asked:
         Extent(epochs=1, severities=1, folds=4),
     )
     small: Small = field(default_factory=Small)
+    parts: frozenset[str] = frozenset(PARTS)
+    jobs: int = 1
 
 
 @click.command(help=__doc__)
@@ -93,9 +98,18 @@ class Asked:
 @click.option("--rounds", type=click.IntRange(1), default=2)
 @click.option("--budget", type=click.FloatRange(0), default=BUDGET, help="seconds")
 @click.option("--share", type=click.FloatRange(0, 1, min_open=True), help="of the utterances")
+@click.option("--only", type=click.Choice(PARTS), multiple=True, default=PARTS, help="parts")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="processes, for the protocol")
 @click.option("--quick", is_flag=True, help="a tenth of everything, to see that it works")
 def main(
-    out: Path, device: str, rounds: int, budget: float, share: float | None, quick: bool
+    out: Path,
+    device: str,
+    rounds: int,
+    budget: float,
+    share: float | None,
+    only: tuple[str, ...],
+    jobs: int,
+    quick: bool,
 ) -> None:
     """Measure."""
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -103,7 +117,7 @@ def main(
     share = share or (QUICK if quick else 1.0)
     sizes = Sizes() if share == 1 else Sizes().scaled(share)
     conditions = max(QUICK_CONDITIONS if quick else CONDITIONS)
-    asked = Asked(device, sizes, conditions, rounds)
+    asked = Asked(device, sizes, conditions, rounds, parts=frozenset(only), jobs=jobs)
     if quick:
         extent = Extent(max(60, sizes.total), folds=2, seeds=1, epochs=1, severities=1, fleet=30)
         small = Small(utterances=60, folds=1, seeds=2, epochs=1, methods=("modality_dropout",))
@@ -135,10 +149,11 @@ def measure(asked: Asked, budget: Budget) -> Iterator[dict[str, Any]]:
         "skipped_for_time": budget.skipped,
     }
     methods = {name: make_method(name, fold) for name in METHODS}
-    for name, t in methods.items():
+    stages = list(_stages(methods))
+    for name, t in methods.items() if "fleets" in asked.parts else ():
         record["ours"][name] = budget.run(name, 20, lambda t=t: _ours(t, fold, corpus, asked))
         yield _timed(record, budget)
-    for label, t, n in _stages(methods):
+    for label, t, n in stages if "fleets" in asked.parts else ():
         alone = _found(record, "ours", t.name, "stages", t.stages[n].name, "median")
         # Two epochs each; a fleet is hoped to take a fifth of what its members take alone.
         expected = 2 * alone * sum(asked.members) / 5
@@ -148,16 +163,18 @@ def measure(asked: Asked, budget: Budget) -> Iterator[dict[str, Any]]:
             lambda t=t, n=n, a=alone: measure_fleet(t, n, fold, asked.members, a),
         )
         yield _timed(record, budget)
-    record["same_tables"] = budget.run(
-        "the same tables on both devices",
-        60 if device.startswith("cuda") else 0,
-        lambda: compare_devices(device, asked.small),
-    )
-    yield _timed(record, budget)
-    record["protocol"] = _protocol(asked, record, budget)
-    yield _timed(record, budget)
+    if "tables" in asked.parts:
+        record["same_tables"] = budget.run(
+            "the same tables on both devices",
+            60 if device.startswith("cuda") else 0,
+            lambda: compare_devices(device, asked.small),
+        )
+        yield _timed(record, budget)
+    if "protocol" in asked.parts:
+        record["protocol"] = _protocol(asked, record, budget)
+        yield _timed(record, budget)
     record["plain"] = {}
-    for label, t, n in _stages(methods):
+    for label, t, n in stages if "plain" in asked.parts else ():
         record["plain"][label] = budget.run(
             f"plain {label}", 45, lambda t=t, n=n: _plain(t, n, fold)
         )
@@ -180,9 +197,10 @@ def _protocol(asked: Asked, record: dict[str, Any], budget: Budget) -> dict[str,
     """Run as much of the protocol as should fit; name what does not."""
     left = budget.seconds - budget.spent
     for extent in asked.extents:
-        expected = _expected(extent, record, asked)
+        # By itself it is begun whatever it may take: it is interrupted where the budget ends.
+        expected = _expected(extent, record, asked) if record["fleets"] else 0.0
         if expected < left or (left > 0 and len(asked.extents) == 1):
-            found = measure_run(asked.device, extent, left)
+            found = measure_run(asked.device, extent, left, asked.jobs)
             return {"expected_seconds": expected, **found}
         budget.skipped.append(
             f"the protocol, {extent.folds} folds, {extent.epochs or 'all'} epochs, "

@@ -10,13 +10,12 @@ from merbench.corpus.corpus import Corpus, Modality
 from merbench.execution.prepare import PreparedFold
 from merbench.features.observation import State
 from merbench.methods.base import Batch, Network, Stage
-from merbench.training.sampling import Sampler
 from merbench.training.validate import clean_embeddings
 from tests.benchmarks.fold import Sizes, make_corpus, make_fold
 from tests.benchmarks.plain import PlainRun
 from tests.benchmarks.plain_data import PlainBatch, PlainDataset, make_loader
 from tests.benchmarks.plain_networks import plain_network
-from tests.methods.world import build, make_stages
+from tests.methods.world import LoneSampler, build, make_stages
 
 STAGES = [(name, stage) for name in ("mmin", "if_mmin", "nmer") for stage in (0, 1)]
 FRAMES = 5  # as many as an absent input has: nothing is padded in either way
@@ -56,7 +55,7 @@ def sampled(stage: Stage, fold: PreparedFold, teacher: Network | None) -> Batch:
         with torch.no_grad():
             known = clean_embeddings(teacher, fold.train, fold.training_data(stage).absent)
     generator = torch.Generator().manual_seed(3)
-    sampler = Sampler(fold.train, fold.shape, stage.sampling, known, generator)
+    sampler = LoneSampler(fold.train, fold.shape, stage.sampling, known, generator)
     return sampler.batch(torch.arange(16), 0.5)
 
 

@@ -79,13 +79,14 @@ class _Deadline(Quiet):
             raise KeyboardInterrupt
 
 
-def measure_run(device: str, extent: Extent, seconds: float) -> dict[str, Any]:
+def measure_run(device: str, extent: Extent, seconds: float, jobs: int = 1) -> dict[str, Any]:
     """Run the protocol in a folder of its own, and work out what all of it would take.
 
     Args:
         device: to train and evaluate on.
         extent: how much of it.
         seconds: after which the run is interrupted, between two tasks.
+        jobs: processes that share the device.
     """
     started = time.perf_counter()
     plan = make_plan(load_suite(FULL_GRID, extent.settings()), device)
@@ -94,7 +95,7 @@ def measure_run(device: str, extent: Extent, seconds: float) -> dict[str, Any]:
         started = time.perf_counter()
         interrupted, failures = False, []
         try:
-            outcome = run_plan(plan, Path(folder) / "run", LocalEngine(1), _Deadline(seconds))
+            outcome = run_plan(plan, Path(folder) / "run", LocalEngine(jobs), _Deadline(seconds))
             failures = [f"{f.cell}: {f.error}" for f in outcome.failures]
         except KeyboardInterrupt:
             interrupted = True
@@ -109,6 +110,7 @@ def measure_run(device: str, extent: Extent, seconds: float) -> dict[str, Any]:
         "cells": {"done": len(cells), "planned": len(plan.cells), "full": CELLS},
         "interrupted": interrupted,
         "failures": failures,
+        "jobs": jobs,
         "seconds_to_plan": planned,
         "seconds": run,
         **_summed(cells, stages),

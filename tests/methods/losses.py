@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from merbench.features.observation import ABSENT_FRAMES, ObservedModality, State
 from merbench.methods.base import Batch, Network, Stage
-from merbench.training.sampling import Sampler
 from merbench.training.validate import clean_embeddings
 from tests.methods.oracle import Array
-from tests.methods.world import NAMES, World, build, ragged
+from tests.methods.world import NAMES, LoneSampler, World, build, ragged
 
 ORDER = sorted(NAMES)
 
@@ -37,7 +36,7 @@ def make_step(stage: Stage, world: World, n: int = 16, progress: float = 0.5) ->
         with torch.no_grad():
             known = clean_embeddings(teacher, world.train, world.data().absent)
     generator = torch.Generator().manual_seed(5)
-    sampler = Sampler(world.train, world.shape, stage.sampling, known, generator)
+    sampler = LoneSampler(world.train, world.shape, stage.sampling, known, generator)
     rows = torch.randperm(len(world.train), generator=generator)[:n]
     return Step(network, teacher, sampler.batch(rows, progress), rows)
 

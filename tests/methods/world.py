@@ -32,6 +32,7 @@ from merbench.features.observation import (
 from merbench.features.part import CorpusShape, ModalityShape, Part, corpus_shape, make_part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import (
+    Batch,
     BlackBox,
     EncodeFuse,
     FitContext,
@@ -42,6 +43,7 @@ from merbench.methods.base import (
 )
 from merbench.training.config import StageTraining
 from merbench.training.loop import TrainingData
+from merbench.training.sampling import Sampler, Source
 
 CPU = torch.device("cpu")
 METHODS = registry.names("methods")
@@ -147,6 +149,16 @@ def make_world(n: int = 48, **of_corpus: float) -> World:
         make_part(corpus, normaliser, test, CPU),
         Corruptor(corpus, normaliser, 0),
     )
+
+
+class LoneSampler(Sampler):
+    """Makes the batches of one network; the arguments are `Source`'s."""
+
+    def __init__(self, *of: Any) -> None:
+        super().__init__([Source(*of)])
+
+    def batch(self, rows: Tensor, progress: float = 0.0) -> Batch:
+        return self.batches([0], [rows], [progress]).lone()
 
 
 def make_method(name: str, **settings: object) -> Method:

@@ -91,7 +91,11 @@ class Recorder:
 
             patch.setattr(owner, name, watched)
 
-        note(Sampler, "batch", lambda found, _, rows, __: self.steps.append((found, rows.tolist())))
+        note(
+            Sampler,
+            "batches",
+            lambda found, _, __, rows, ___: self.steps.append((found.lone(), rows[0].tolist())),
+        )
         note(vae, "standard_normal_like", lambda found, *_: self.latent_noise.append(found))
         note(validate, "fuse", lambda found, *_: self.logits.append(found))
         note(

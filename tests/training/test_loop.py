@@ -24,9 +24,17 @@ from merbench.methods.base import Network, Stage
 from merbench.training.config import StageTraining
 from merbench.training.course import TrainedStage, learning_rate
 from merbench.training.loop import TrainingData, restore, train_stage
-from merbench.training.sampling import Sampler, batches
+from merbench.training.sampling import batches
 from merbench.training.validate import Validator
-from tests.methods.world import CPU, NETWORKS, World, make_corpus, make_stages, make_world
+from tests.methods.world import (
+    CPU,
+    NETWORKS,
+    LoneSampler,
+    World,
+    make_corpus,
+    make_stages,
+    make_world,
+)
 
 KEY = ("fold", 0)
 
@@ -89,7 +97,7 @@ def test_steps_are_adams_with_each_subnetwork_clipped_alone(world, method) -> No
     unclipped = train_stage(training(stage, clip=1e9), world.data(), None, KEY).weights["partial"]
 
     generator = seeds.torch_generator(CPU, "sampling", stage.name, *KEY)
-    sampler = Sampler(world.train, world.shape, stage.sampling, {}, generator)
+    sampler = LoneSampler(world.train, world.shape, stage.sampling, {}, generator)
     with seeds.torch_scope(CPU, "training", stage.name, *KEY):
         network = stage.build(world.shape).train()
         stage.prepare(network, world.train.labels)

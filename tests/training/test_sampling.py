@@ -16,8 +16,8 @@ from merbench.features.observation import State
 from merbench.features.part import CorpusShape, ModalityShape, Part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import Sampling
-from merbench.training.sampling import Sampler, batches, pattern_table
-from tests.methods.world import NAMES, World, make_world
+from merbench.training.sampling import batches, pattern_table
+from tests.methods.world import NAMES, LoneSampler, World, make_world
 
 LIKELY = 1e-4  # a fair draw fails a test of fit this seldom; the seed is fixed
 
@@ -69,9 +69,9 @@ def constant_part(world: World, row: int, n: int) -> Part:
     return world.train.select(torch.full((n,), row))
 
 
-def sampler(part: Part, world: World, **of_sampling) -> Sampler:
+def sampler(part: Part, world: World, **of_sampling) -> LoneSampler:
     sampling = Sampling(**{"patterns": "partial", **of_sampling})
-    return Sampler(part, world.shape, sampling, {}, stream(3))
+    return LoneSampler(part, world.shape, sampling, {}, stream(3))
 
 
 def shown(states: torch.Tensor) -> list[str]:
@@ -83,7 +83,7 @@ def shown(states: torch.Tensor) -> list[str]:
 def test_patterns_of_a_complete_utterance_are_drawn_uniformly(include_complete) -> None:
     world, n = make_world(), 12_000
     draw = sampler(constant_part(world, 0, n), world, include_complete=include_complete)
-    names, counts = np.unique(shown(draw.states(torch.arange(n))), return_counts=True)
+    names, counts = np.unique(shown(draw.batch(torch.arange(n)).states), return_counts=True)
     patterns = {"t", "f", "s", "tf", "ts", "fs"} | ({"tfs"} if include_complete else set())
     assert set(names) == patterns
     assert stats.chisquare(counts).pvalue > LIKELY
@@ -98,7 +98,7 @@ def test_patterns_of_an_incomplete_utterance_are_its_subsets_drawn_uniformly() -
         if lacks in seen:
             continue
         seen.add(lacks)
-        states = sampler(constant_part(world, row, n), world).states(torch.arange(n))
+        states = sampler(constant_part(world, row, n), world).batch(torch.arange(n)).states
         assert (states[:, lacks] == State.ABSENT).all()
         _, counts = np.unique(shown(states), return_counts=True)
         assert len(counts) == 3
@@ -108,7 +108,7 @@ def test_patterns_of_an_incomplete_utterance_are_its_subsets_drawn_uniformly() -
 
 def test_patterns_of_neighbours_are_independent() -> None:
     world, n = make_world(), 12_000
-    states = sampler(constant_part(world, 0, n), world).states(torch.arange(n))
+    states = sampler(constant_part(world, 0, n), world).batch(torch.arange(n)).states
     table = np.zeros((6, 6))
     names, codes = np.unique(shown(states), return_inverse=True)
     np.add.at(table, (codes[:-1:2], codes[1::2]), 1)
@@ -118,7 +118,7 @@ def test_patterns_of_neighbours_are_independent() -> None:
 
 def test_complete_sampling_shows_all_there_is() -> None:
     world = make_world(gaps=0.6)
-    states = sampler(world.train, world, patterns="complete").states(torch.arange(24))
+    states = sampler(world.train, world, patterns="complete").batch(torch.arange(24)).states
     assert torch.equal(states == State.PRESENT, world.train.available)
     assert (states[~world.train.available] == State.ABSENT).all()
 
@@ -162,7 +162,7 @@ def big_world(n: int, frames: int) -> World:
     return replace(world, shape=shape, train=part, test=part)
 
 
-def noise_variance(draw: Sampler, n: int, name: str = "a") -> tuple[torch.Tensor, torch.Tensor]:
+def noise_variance(draw: LoneSampler, n: int, name: str = "a") -> tuple[torch.Tensor, torch.Tensor]:
     """Return each utterance's state and the mean square of what it shows."""
     batch = draw.batch(torch.arange(n), 0.0)
     seen = batch.observed[name]
@@ -253,7 +253,7 @@ def test_what_is_natively_absent_is_never_noised_into_being() -> None:
     world = make_world(gaps=0.6)
     draw = sampler(world.train, world, train_noise="scheduler")
     for _ in range(20):
-        states = draw.states(torch.arange(24))
+        states = draw.batch(torch.arange(24)).states
         assert (states[~world.train.available] == State.ABSENT).all()
         assert (states[world.train.available] != State.ABSENT).all()
 

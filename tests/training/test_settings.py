@@ -17,10 +17,10 @@ from merbench.features.observation import State
 from merbench.methods.base import Batch, FitContext, Sampling
 from merbench.training.config import StageTraining
 from merbench.training.loop import _class_weights, train_stage
-from merbench.training.sampling import Sampler
 from merbench.training.validate import SCORES, Lone, Validator, _known
 from tests.methods.world import (
     NAMES,
+    LoneSampler,
     build,
     make_method,
     make_stages,
@@ -116,7 +116,7 @@ def test_the_scheduler_draws_a_level_for_each_utterance_or_one_for_all(level_dra
     loud = torch.full_like(world.train.features["sound"].values, 1e8)
     part = with_features(world.train, "sound", loud)
     sampling = Sampling(patterns="partial", train_noise="scheduler", level_draw=level_draw)
-    found = Sampler(part, world.shape, sampling, {}, torch.Generator().manual_seed(0))
+    found = LoneSampler(part, world.shape, sampling, {}, torch.Generator().manual_seed(0))
     signals = []
     for _ in range(6):
         batch = found.batch(torch.arange(len(part)), 0.0)

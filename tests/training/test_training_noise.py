@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -14,8 +12,8 @@ from merbench.corruption.training import TrainingNoise
 from merbench.features.observation import State
 from merbench.features.part import corpus_shape, make_part
 from merbench.methods.base import Sampling
-from merbench.training.sampling import Sampler
 from tests.corpora import CPU, MIXED, make_corpus, noise, with_values
+from tests.methods.world import LoneSampler
 
 CORPUS = make_corpus(40, streams=MIXED)
 TRAIN = np.arange(0, 40, 2)
@@ -84,11 +82,11 @@ def test_donors_are_training_utterances_that_still_have_the_modality(name) -> No
         assert torch.equal(before.noised(0, key).values, after.noised(0, key).values)
 
 
-def sampler(of, **settings) -> Sampler:
+def sampler(of, noise=True, **settings) -> LoneSampler:
     shape = corpus_shape(CORPUS, of.normaliser, TRAIN)
     sampling = Sampling(patterns="partial", train_noise="suite", **settings)
     generator = torch.Generator().manual_seed(0)
-    return Sampler(of.part, shape, sampling, {}, generator, None, of, KEY)
+    return LoneSampler(of.part, shape, sampling, {}, generator, None, of if noise else None, KEY)
 
 
 def test_a_step_reads_noised_features_of_what_is_missing_and_clean_ones_of_the_rest() -> None:
@@ -110,12 +108,12 @@ def test_where_no_noise_applies_what_is_missing_is_absent() -> None:
     of = training_noise("burst")
     found = sampler(of)
     found.start_epoch(1)
-    states = found.batch(torch.arange(20), 0.0).states
+    states = found.batch(torch.arange(20)).states
     prosody = CORPUS.names.index("prosody")
     assert set(states[:, prosody].unique().tolist()) == {State.PRESENT, State.ABSENT}
 
 
 def test_a_stage_that_wants_the_suites_noise_and_has_none_says_so() -> None:
-    of = dataclasses.replace(sampler(training_noise("burst")), noise=None)
+    of = sampler(training_noise("burst"), noise=False)
     with pytest.raises(ValueError, match="given none"):
         of.start_epoch(1)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
+from merbench.features.many import ManySequences, put
 from merbench.features.observation import ObservedModality
 from merbench.features.part import CorpusShape, ModalityShape
 from merbench.features.ragged import Ragged
 from merbench.methods.parts.draws import Dropout
-from merbench.methods.parts.recurrence import Steps, lay_out, lstm_maximum
+from merbench.methods.parts.recurrence import lay_out, lstm_maximum
 from merbench.methods.parts.windows import window_maximum
 
 WIDTH = 128
@@ -41,37 +40,6 @@ class ReadModality:
 
     def __len__(self) -> int:
         return len(self.states)
-
-
-@dataclass(frozen=True)
-class ManySequences:
-    """The sequences of one modality that N networks of a fleet read, those of each on their own.
-
-    Attributes:
-        members: N lists of sequences.
-    """
-
-    members: Sequence[Ragged]
-
-    @cached_property
-    def steps(self) -> Steps:
-        """Step by step, for recurrences."""
-        return lay_out(self.members)
-
-    @cached_property
-    def lengths(self) -> Tensor:
-        """(N, R) frames of each sequence, 0 where a network has fewer than R."""
-        return pad_sequence([m.lengths for m in self.members], batch_first=True)
-
-    def padded(self, at_least: int = 1) -> Tensor:
-        """Return (N, R, T, D) frames, 0 where there is none."""
-        lengths = self.lengths
-        longest = max(at_least, int(lengths.max()))
-        first = self.members[0].values
-        values = first.new_zeros(*lengths.shape, longest, first.shape[1])
-        for row, member in zip(values, self.members, strict=True):
-            row[member.row, member.position] = member.values
-        return values
 
 
 class Encoder(nn.Module):
@@ -126,7 +94,7 @@ class LstmEncoder(Encoder):
     def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
         """Return (N, R, d) maxima over time of the outputs of N LSTMs."""
         return lstm_maximum(
-            sequences.steps,
+            lay_out(sequences),
             parameters["lstm.weight_ih_l0"],
             parameters["lstm.weight_hh_l0"],
             parameters["lstm.bias_ih_l0"] + parameters["lstm.bias_hh_l0"],
@@ -197,7 +165,8 @@ class TextCnnEncoder(Encoder):
 
     def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
         """Return (N, R, 3 d): the same sums as one product of all frames with all taps."""
-        values, lengths = sequences.padded(at_least=max(KERNELS)), sequences.lengths
+        values = sequences.padded(at_least=max(KERNELS))
+        lengths = put(sequences.lengths, values.device)
         frames = values.shape[2]
         starts = torch.arange(frames, device=values.device)
         pooled = []

@@ -13,10 +13,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from merbench.features.ragged import Ragged
+from merbench.features.many import ManySequences, put
 
 # Where torch is for GPUs it is there, elsewhere it need not be.
 _HAS_TRITON = find_spec("triton") is not None
@@ -43,28 +44,22 @@ class Steps:
     order: Tensor
 
 
-def lay_out(members: Sequence[Ragged]) -> Steps:
+def lay_out(sequences: ManySequences) -> Steps:
     """Lay out the sequences of N networks, R of each at most."""
-    device = members[0].values.device
-    sequences = max(len(ragged) for ragged in members)
-    lengths = torch.zeros(len(members), sequences, dtype=torch.int64, device=device)
-    starts = torch.zeros_like(lengths)
-    first = 0
-    for row, ragged in enumerate(members):
-        lengths[row, : len(ragged)] = ragged.lengths
-        starts[row, : len(ragged)] = ragged.starts + first
-        first += len(ragged.values)
-    ranked = lengths.argsort(dim=1, descending=True, stable=True)
-    lengths, starts = lengths.gather(1, ranked), starts.gather(1, ranked)
-    longest = lengths.amax(0)
-    time = torch.arange(int(longest[0]), device=device)
-    wide = longest > time[:, None]
-    step, column = wide.nonzero(as_tuple=True)
-    there = lengths[:, column] > step
-    frames = torch.where(there, starts[:, column] + step, 0)
-    values = torch.cat([m.values for m in members])[frames.flatten()].unflatten(0, frames.shape)
+    device, lengths = sequences.values.device, sequences.lengths
+    ranked = np.argsort(-lengths, axis=1, kind="stable")
+    order = ranked.argsort(1)
+    lengths = np.take_along_axis(lengths, ranked, 1)
+    starts = np.take_along_axis(sequences.starts, ranked, 1)
+    longest = lengths.max(0)
+    wide = longest > np.arange(longest[0])[:, None]
+    step, column = put(np.stack(wide.nonzero()), device)
+    lengths_there, starts_there, order_there = put(np.stack([lengths, starts, order]), device)
+    there = lengths_there[:, column] > step
+    frames = torch.where(there, starts_there[:, column] + step, 0)
+    values = sequences.values[frames.flatten()].unflatten(0, frames.shape)
     values.masked_fill_(~there[..., None], 0)
-    return Steps(wide.sum(1).tolist(), values, there, column, ranked.argsort(1))
+    return Steps(wide.sum(1).tolist(), values, there, column, order_there)
 
 
 def lstm_maximum(steps: Steps, input_weight: Tensor, hidden_weight: Tensor, bias: Tensor) -> Tensor:

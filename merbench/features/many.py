@@ -1,0 +1,133 @@
+"""The sequences of many networks at once, laid out by the host: a device is asked for nothing.
+
+Where each sequence lies, and how long it is, is known in NumPy; what takes a pass over frames is
+done on the device, in as many operations for a hundred networks as for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from merbench.features.ragged import Ragged
+
+Indices = NDArray[np.int64]
+Some = TypeVar("Some", bound=Sized)
+
+
+def put(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array on a device, without waiting for it."""
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
+
+
+def spans(first: Indices, lengths: Indices, device: torch.device) -> Tensor:
+    """Return (sum of lengths,) places: `first[0]` and what follows it, then `first[1]`, and so on.
+
+    Args:
+        first: (k,) first place of each span.
+        lengths: (k,) places of each.
+        device: where to.
+    """
+    before = lengths.cumsum() - lengths
+    shifts, counts = put(np.stack([first - before, lengths]), device)
+    places = torch.repeat_interleave(shifts, counts, output_size=int(lengths.sum()))
+    places += torch.arange(len(places), device=device)
+    return places
+
+
+def begins(lists: Sequence[Sized]) -> list[int]:
+    """Return where each list begins when they lie one after the other."""
+    return list(accumulate(map(len, lists), initial=0))[:-1]
+
+
+def distinct(lists: Sequence[Some]) -> tuple[list[Some], list[int]]:
+    """Return each list once, and where each of those given begins when these lie in a row."""
+    once = {id(each): each for each in lists}
+    first = dict(zip(once, begins(list(once.values())), strict=True))
+    return list(once.values()), [first[id(each)] for each in lists]
+
+
+@dataclass(frozen=True)
+class ManySequences:
+    """The sequences of one modality that each of N networks reads, those of each on their own.
+
+    Attributes:
+        values: (F, D) frames: the first network's sequences one after the other, and so on.
+        lengths: (N, R) frames of each sequence, 0 where a network has fewer than R.
+    """
+
+    values: Tensor
+    lengths: Indices
+
+    @cached_property
+    def starts(self) -> Indices:
+        """(N, R) place of each sequence's first frame."""
+        ends = self.lengths.cumsum().reshape(self.lengths.shape)
+        return ends - self.lengths
+
+    def padded(self, at_least: int = 1) -> Tensor:
+        """Return (N, R, T, D) frames, 0 where there is none."""
+        n, sequences = self.lengths.shape
+        longest = max(at_least, int(self.lengths.max()))
+        width = self.values.shape[1]
+        if bool((self.lengths == longest).all()):
+            return self.values.view(n, sequences, longest, width)
+        first = np.arange(n * sequences) * longest
+        flat = self.values.new_zeros(n * sequences * longest, width)
+        flat[spans(first, self.lengths.ravel(), flat.device)] = self.values
+        return flat.view(n, sequences, longest, width)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Lists of sequences one after the other, to read from.
+
+    Attributes:
+        values: (F, D) frames of all.
+        lengths: (P,) frames of each sequence.
+    """
+
+    values: Tensor
+    lengths: Indices
+
+    @classmethod
+    def of(cls, lists: Sequence[Ragged]) -> Pool:
+        """Put lists one after the other; a single one is not copied."""
+        values = lists[0].values if len(lists) == 1 else torch.cat([each.values for each in lists])
+        return cls(values, np.concatenate([each.lengths_on_host for each in lists]))
+
+    @cached_property
+    def starts(self) -> Indices:
+        """(P,) place of each sequence's first frame."""
+        return self.lengths.cumsum() - self.lengths
+
+    def take(self, rows: Indices, lengths: Indices | None = None) -> ManySequences:
+        """Return copies of sequences, (N, R) of them.
+
+        Args:
+            rows: (N, R) sequences of the pool; -1 for none of them.
+            lengths: (N, R) frames of each where some are none of the pool's: the caller fills those
+                in. By default they have no frame.
+        """
+        if lengths is None:
+            lengths = self.lengths_of(rows)
+        total, device = int(lengths.sum()), self.values.device
+        if not len(self.values):
+            return ManySequences(self.values.new_zeros(total, self.values.shape[1]), lengths)
+        first = np.where(rows < 0, 0, self.starts[rows])
+        frames = spans(first.ravel(), lengths.ravel(), device)
+        if (rows < 0).any():
+            frames.clamp_(max=len(self.values) - 1)
+        return ManySequences(self.values[frames], lengths)
+
+    def lengths_of(self, rows: Indices) -> Indices:
+        """Return frames of sequences, 0 for those that are none of the pool's."""
+        return np.where(rows < 0, 0, self.lengths[rows])
