@@ -25,7 +25,10 @@ Some = TypeVar("Some", bound=Sized)
 
 def put(array: NDArray[Any], device: torch.device) -> Tensor:
     """Return an array on a device, without waiting for it."""
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # a copy from anywhere else may wait for the device
+    return tensor.to(device, non_blocking=True)
 
 
 def spans(first: Indices, lengths: Indices, device: torch.device) -> Tensor:

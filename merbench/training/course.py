@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from merbench.errors import CellError
 from merbench.methods.base import Network, Selection, Stage, trainable_parameters
@@ -167,6 +167,9 @@ class Course:
     def result(self, members: int) -> TrainedStage:
         """Return what the training leaves."""
         self.network.load_state_dict(self.weights[self.stage.selections[-1]])
+        for module in self.network.modules():
+            if isinstance(module, nn.RNNBase):
+                module.flatten_parameters()  # a fleet's lie apart, where a GPU wants them in a row
         return TrainedStage(
             self.weights,
             self.chosen,

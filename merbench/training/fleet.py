@@ -28,7 +28,6 @@ from merbench.methods.parts.encoders import Encoder, ReadModality
 from merbench.training.sampling import Batches
 from merbench.training.validate import Rows, Validator, score_all
 
-_EPSILON = 1e-8
 _CLIP_EPSILON = 1e-6
 
 
@@ -105,8 +104,11 @@ class Fleet:
         ]
         self.spans = _lay_out(template, groups)
         self.rows = torch.stack([_row(network, self.spans) for network in networks])
-        self.mean, self.square = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
-        self.steps = torch.zeros(len(networks), 1, device=self.rows.device)
+        self.optimised = list(self.rows.unbind())
+        training = stage.training
+        self.optimiser = torch.optim.Adam(
+            self.optimised, lr=training.lr, betas=training.betas, fused=True
+        )
         self.places = torch.arange(len(networks), device=self.rows.device)
         self.parameters = {span.name: span.of(self.rows) for span in self.spans}
         by_name = {span.name: span for span in self.spans}
@@ -151,9 +153,10 @@ class Fleet:
         if some.places is not None:
             for name, buffer in some.buffers.items():
                 self.buffers[name][some.places] = buffer
-        with torch.no_grad():
-            gradient = torch.cat([g.reshape(len(places), -1) for g in found], 1)
-            self._update(gradient, slice(None) if some.places is None else some.places, lr)
+        gradients = self.rows.new_empty(len(places), self.rows.shape[1])
+        for span, gradient in zip(self.spans, found, strict=True):
+            span.of(gradients).copy_(gradient)
+        self._update(gradients, places, lr)
         return {name: term.detach() for name, term in terms.items()}
 
     def scores(
@@ -241,24 +244,19 @@ class Fleet:
         )
         return found
 
-    def _update(self, gradient: Tensor, some: slice | Tensor, lr: float) -> None:
+    def _update(self, gradients: Tensor, places: Sequence[int], lr: float) -> None:
         """Clip each sub-network's part of (n, P) gradients, and take Adam's step, for some."""
-        training = self.stage.training
+        clip = self.stage.training.clip
         for first, end in self.clipped:
-            part = gradient[:, first:end]
+            part = gradients[:, first:end]
             norm = part.norm(dim=1, keepdim=True)
-            part *= (training.clip / (norm + _CLIP_EPSILON)).clamp(max=1)
-        one, two = training.betas
-        self.steps[some] += 1
-        steps = self.steps[some].double()
-        mean, square = self.mean[some], self.square[some]
-        mean.lerp_(gradient, 1 - one)
-        square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-        size = (lr / (1 - one**steps)).to(gradient.dtype)
-        scale = (1 - two**steps).sqrt().to(gradient.dtype)
-        self.rows[some] -= size * mean / (square.sqrt() / scale + _EPSILON)
-        if isinstance(some, Tensor):
-            self.mean[some], self.square[some] = mean, square
+            part *= (clip / (norm + _CLIP_EPSILON)).clamp(max=1)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        for place, gradient in zip(places, gradients, strict=True):
+            self.optimised[place].grad = gradient
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
 
 
 class _Readers:

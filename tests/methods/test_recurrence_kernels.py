@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from merbench.features.many import put
 from merbench.methods.parts import recurrence
 from merbench.methods.parts.recurrence import _earlier, _run, _run_back, _Trace
 
@@ -33,7 +34,7 @@ def left_by(kernels: bool, width: int, device: str) -> list[Tensor]:
         recurrence._kernels().run_back(*run[:3], out, local, weight, SIZES)
         return [*run, local]
     _run(run, weight, SIZES)
-    return [*run, _run_back(run, out, weight, SIZES, _earlier(SIZES).to(device))]
+    return [*run, _run_back(run, out, weight, SIZES, put(_earlier(SIZES), torch.device(device)))]
 
 
 def compare(width: int, device: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from merbench.features.many import ManySequences, put
+from merbench.features.many import Indices, ManySequences, put
 
 # Where torch is for GPUs it is there, elsewhere it need not be.
 _HAS_TRITON = find_spec("triton") is not None
@@ -115,7 +115,7 @@ class _LstmMaximum(torch.autograd.Function):
         sharing = torch.zeros_like(maxima).index_add_(1, steps.column, hit)
         of_output = (gradient / sharing.clamp(min=1))[:, steps.column] * hit
         trace = _Trace(gates, cells, squashed, outputs)
-        earlier = _earlier(sizes).to(gates.device, non_blocking=True)
+        earlier = put(_earlier(sizes), gates.device)
         local = _run_back(trace, of_output, hidden_weight, sizes, earlier)
         transposed = local.transpose(1, 2)
         of_hidden = torch.bmm(transposed[..., first:], outputs[:, earlier])
@@ -219,9 +219,9 @@ def _run_back(
     return local
 
 
-def _earlier(sizes: Sequence[int]) -> Tensor:
+def _earlier(sizes: Sequence[int]) -> Indices:
     """Return, for every frame behind the first step, where the frame before it lies."""
-    of_step = torch.tensor(sizes)
     # The frame before lies as many places back as there are sequences in the step before.
-    back = of_step[:-1].repeat_interleave(of_step[1:])
-    return torch.arange(sizes[0], sum(sizes)) - back
+    back = np.repeat(sizes[:-1], sizes[1:])
+    earlier: Indices = np.arange(sizes[0], sum(sizes)) - back
+    return earlier

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from merbench.features.many import put
 
 # Of a program: the fewest that a matrix unit takes. More would not fit into its registers.
 _SEQUENCES = 16
@@ -59,7 +60,7 @@ def _launch(
     kernel[(members, len(first))](
         *tensors,
         hidden_weight.contiguous(),
-        torch.from_numpy(plan).to(hidden_weight.device),
+        put(plan, hidden_weight.device),
         len(sizes),
         frames,
         width=width,
