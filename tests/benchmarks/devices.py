@@ -1,4 +1,10 @@
-"""One small suite on a GPU and on the CPU: do the tables say the same?"""
+"""One small suite on a GPU and on the CPU: do the tables say the same?
+
+python -m tests.benchmarks.devices --out runs/on_cpu.parquet
+
+writes what the CPU says, so that a GPU's time is not spent on it: `python -m tests.benchmarks.gpu
+--on-cpu runs/on_cpu.parquet`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 
 from merbench.execution.local import LocalEngine
@@ -50,16 +57,23 @@ class Small:
         }  # fmt: skip
 
 
-def compare_devices(device: str, small: Small, fleet: int | str = "auto") -> dict[str, Any]:
+def compare_devices(
+    device: str, small: Small, fleet: int | str = "auto", on_cpu: Path | None = None
+) -> dict[str, Any]:
     """Run a suite on the CPU and on a device, and compare UA condition by condition.
+
+    Args:
+        device: to compare with the CPU.
+        small: the suite.
+        fleet: networks that train at once on the device.
+        on_cpu: what the CPU has found already; it runs the suite here where that is None.
 
     Returns:
         The difference of the means over seeds, against the standard deviation over seeds on the
         CPU and against the standard error of such a difference.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        one = _scores(Path(folder), "cpu", small.suite(1), min(8, os.cpu_count() or 1))
-        other = _scores(Path(folder), device, small.suite(fleet), 1)
+    one = scores_on_cpu(small) if on_cpu is None else pd.read_parquet(on_cpu)
+    other = _scores(device, small.suite(fleet), 1)
     by_seed = [table.groupby(CONDITION, observed=True)["ua"] for table in (one, other)]
     means, spreads = [g.mean() for g in by_seed], [g.std() for g in by_seed]
     difference = (means[1] - means[0]).abs()
@@ -80,13 +94,32 @@ def compare_devices(device: str, small: Small, fleet: int | str = "auto") -> dic
     }
 
 
-def _scores(folder: Path, device: str, content: dict[str, Any], jobs: int) -> pd.DataFrame:
+def scores_on_cpu(small: Small) -> pd.DataFrame:
+    """Return what the CPU finds, each network trained alone."""
+    return _scores("cpu", small.suite(1), min(8, os.cpu_count() or 1))
+
+
+def _scores(device: str, content: dict[str, Any], jobs: int) -> pd.DataFrame:
     """Return one row for each condition and seed: UA, averaged over the folds."""
-    path, root = folder / "small.yaml", folder / f"on {device} {content['numerics']['fleet']}"
-    path.write_text(json.dumps(content), "utf-8")
-    outcome = run_plan(make_plan(load_suite(path), device), root, LocalEngine(jobs), Quiet())
-    if outcome.failures:
-        raise RuntimeError(f"{outcome.failures[0].cell} on {device}: {outcome.failures[0].error}")
-    table = pd.read_parquet(root / "results.parquet")
+    with tempfile.TemporaryDirectory() as folder:
+        path, root = Path(folder) / "small.yaml", Path(folder) / "run"
+        path.write_text(json.dumps(content), "utf-8")
+        outcome = run_plan(make_plan(load_suite(path), device), root, LocalEngine(jobs), Quiet())
+        if outcome.failures:
+            failure = outcome.failures[0]
+            raise RuntimeError(f"{failure.cell} on {device}: {failure.error}")
+        table = pd.read_parquet(root / "results.parquet")
     scores = table.groupby([*CONDITION, "seed"], observed=True)["ua"].mean()
     return scores.reset_index()
+
+
+@click.command(help=__doc__)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
+def main(out: Path) -> None:
+    """Write what the CPU finds."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scores_on_cpu(Small()).to_parquet(out)
+
+
+if __name__ == "__main__":
+    main()
