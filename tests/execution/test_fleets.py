@@ -15,6 +15,7 @@ import torch
 from merbench_baselines.zero_fill import FusionNetwork, FusionStage, ZeroFill
 
 from merbench.cli import call
+from merbench.corruption.corruptor import Corruptor
 from merbench.execution import prepare as preparing
 from merbench.execution import together
 from merbench.execution.plan import CellTask, StageTask, make_plan
@@ -305,3 +306,21 @@ def test_units_are_networks_of_one_stage_in_even_shares(merbench) -> None:
         *[["modality_dropout"] * 2] * 2,
     ]
     assert [len(unit) for unit in units(plan.stages * 2, 3)] == [2, 3, 3]
+
+
+@pytest.mark.parametrize(("fleet", "times"), [(3, 2), (1, 2 * 2 * 2)])
+def test_what_is_drawn_for_a_fold_is_drawn_once_where_networks_train_together(
+    fleet, times, tmp_path, monkeypatch
+) -> None:
+    drawn, damage = [], Corruptor.damage
+
+    def watched(self, noise, modality, utterances, draw, device):
+        drawn.append((noise.family, modality, draw, utterances.tobytes()))
+        return damage(self, noise, modality, utterances, draw, device)
+
+    preparing.forget_prepared()
+    monkeypatch.setattr(Corruptor, "damage", watched)
+    # Two folds, two seeds, two methods; alone, each cell draws anew, for training needs the room.
+    done(tmp_path, methods=["zero_fill", "modality_dropout"], numerics={"fleet": fleet})
+    assert len({where for *_, where in drawn}) == 2
+    assert len(drawn) == 3 * times
