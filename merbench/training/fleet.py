@@ -25,7 +25,7 @@ from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, Network, Selection, Stage, TeacherRows
 from merbench.methods.parts.draws import of_members
 from merbench.methods.parts.encoders import Encoder, ReadModality
-from merbench.training.sampling import Batches
+from merbench.training.batches import Batches
 from merbench.training.validate import Rows, Validator, score_all
 
 _CLIP_EPSILON = 1e-6

@@ -20,10 +20,11 @@ from merbench.features.observation import zero_input
 from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
 from merbench.methods.base import Network, Selection, Stage
+from merbench.training.batches import Batches
 from merbench.training.config import StageTraining
 from merbench.training.course import Course, TrainedStage, Weights, learning_rate
 from merbench.training.fleet import Fleet
-from merbench.training.sampling import Batches, Sampler, Source
+from merbench.training.sampling import Sampler, Source
 from merbench.training.validate import Validator, clean_embeddings
 
 

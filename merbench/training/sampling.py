@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +15,11 @@ from merbench import seeds
 from merbench.corruption.schedule import STEPS, signal_share
 from merbench.corruption.training import TrainingNoise
 from merbench.features.many import Indices, ManySequences, Pool, begins, distinct, put, spans
-from merbench.features.observation import ObservedModality, State, zero_frames
+from merbench.features.observation import State, zero_frames
 from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
-from merbench.methods.base import Batch, Sampling, TeacherRows
+from merbench.methods.base import Sampling, TeacherRows
+from merbench.training.batches import Batches, ManyObserved, Reads
 
 
 def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -90,86 +90,6 @@ class Source:
             for index, name in enumerate(self.shape.names)
             if self.noise.choices[index]
         }
-
-
-class ManyObserved(NamedTuple):
-    """One modality as N networks see it, B utterances each.
-
-    Attributes:
-        sequences: R of each at most.
-        rows: (N, B) the sequence, of its network's, that each utterance reads.
-    """
-
-    sequences: ManySequences
-    rows: Tensor
-
-
-class Batches(NamedTuple):
-    """One batch for each of N networks, all of one size.
-
-    Attributes: those of `Batch`, with N in front.
-    """
-
-    labels: Tensor
-    states: Tensor
-    available: Tensor
-    observed: dict[str, ManyObserved]
-    teacher: dict[str, TeacherRows]
-    progress: list[float]
-    class_weights: Tensor | None
-
-    def lone(self) -> Batch:
-        """Return the batch of the only network."""
-        (states,) = self.states
-        observed = {}
-        for column, (name, (sequences, (rows,))) in enumerate(self.observed.items()):
-            lengths = put(sequences.lengths[0], rows.device)
-            seen = Ragged(sequences.values, lengths)
-            observed[name] = ObservedModality(seen, rows, states[:, column])
-        return Batch(
-            self.labels[0],
-            states,
-            self.available[0],
-            observed,
-            {name: TeacherRows(t.clean[0], t.absent[0]) for name, t in self.teacher.items()},
-            self.progress[0],
-            None if self.class_weights is None else self.class_weights[0],
-        )
-
-
-class _Reads(NamedTuple):
-    """Which sequences n networks read for B utterances each, in one modality.
-
-    Each network's own come first, then the stand-ins of what is absent.
-
-    Attributes:
-        rows: (n, B) the sequence that each utterance reads.
-        source: (n, R) the sequence of the pool, -1 where it is none.
-        stands_in: (n, R) True for stand-ins.
-    """
-
-    rows: Indices
-    source: Indices
-    stands_in: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, at: Indices, absent: NDArray[np.bool_], shared: bool) -> _Reads:
-        """Lay out what is read.
-
-        Args:
-            at: (n, B) the sequence of the pool that an utterance reads if it is not absent.
-            absent: (n, B).
-            shared: whether the absent ones of a network share one stand-in.
-        """
-        there = ~absent
-        own = there.sum(1, keepdims=True)
-        stand_ins = absent.any(1, keepdims=True) if shared else absent.sum(1, keepdims=True)
-        number = 0 if shared else absent.cumsum(1) - 1
-        rows = np.where(there, there.cumsum(1) - 1, own + number)
-        columns = np.arange(int((own + stand_ins).max()))
-        source = np.full((len(at), len(columns)), -1)
-        np.put_along_axis(source, rows, np.where(there, at, -1), 1)
-        return cls(rows, source, (columns >= own) & (columns < own + stand_ins))
 
 
 class Sampler:
@@ -325,7 +245,7 @@ class Sampler:
         if self.names[column] in self._noised:
             begin = np.where(states == State.NOISED, self._begin_noised[places, None], begin)
         shared = self.sampling.absent_input != "noise"
-        reads = _Reads.of(own + begin, states == State.ABSENT, shared)
+        reads = Reads.of(own + begin, states == State.ABSENT, shared)
         shapes = [self.sources[place].shape.modalities[column] for place in places]
         frames = np.array([zero_frames(s) if shared else s.typical_length for s in shapes])
         lengths = np.where(reads.stands_in, frames[:, None], pool.lengths_of(reads.source))
@@ -364,7 +284,7 @@ class Sampler:
         return noise
 
     def _mix_noise(
-        self, places: list[int], states: NDArray[np.int64], reads: _Reads, found: ManySequences
+        self, places: list[int], states: NDArray[np.int64], reads: Reads, found: ManySequences
     ) -> None:
         """Mix noise into the sequences in state `NOISED`, each at its level."""
         noised = np.zeros(reads.source.shape, dtype=np.bool_)

@@ -10,7 +10,8 @@ import torch
 from merbench.features.observation import ObservedModality, State
 from merbench.features.part import corpus_shape
 from merbench.methods.base import Batch, Sampling, TeacherRows
-from merbench.training.sampling import Batches, Sampler, Source
+from merbench.training.batches import Batches
+from merbench.training.sampling import Sampler, Source
 from tests.methods.world import LoneSampler, make_world
 from tests.training.test_training_noise import CORPUS, KEY, TRAIN, training_noise
 
