@@ -75,21 +75,17 @@ class Source:
     noise: TrainingNoise | None = None
     noise_key: tuple[seeds.Part, ...] = ()
 
-    def noised(self, epoch: int) -> dict[str, Ragged]:
-        """Draw the training part under the suite's noises, for modalities that any applies to.
+    def noised(self, modality: int, epoch: int) -> Ragged | None:
+        """Draw a modality of the training part under the suite's noises; None where none applies.
 
         Raises:
             ValueError: the stage trains on them, and there are none.
         """
-        if self.sampling.train_noise != "suite":
-            return {}
         if self.noise is None:
             raise ValueError("a stage that trains on the suite's noise was given none")
-        return {
-            name: self.noise.noised(index, (*self.noise_key, epoch))
-            for index, name in enumerate(self.shape.names)
-            if self.noise.choices[index]
-        }
+        if not self.noise.choices[modality]:
+            return None
+        return self.noise.noised(modality, (*self.noise_key, epoch))
 
 
 class Sampler:
@@ -122,7 +118,6 @@ class Sampler:
         }
         self._begin_taught = np.array(begins(parts))
         self._pools = self._clean
-        self._noised: frozenset[str] = frozenset()
 
     def start_epoch(self, epoch: int, places: Sequence[int] = (0,)) -> None:
         """Draw what some networks need for an epoch as a whole: every utterance comes once in it.
@@ -132,20 +127,17 @@ class Sampler:
         """
         if self.sampling.train_noise != "suite":
             return
-        # Clean sequences first, noisy ones after, network by network: a row reads one or the other.
-        noised = [self.sources[place].noised(epoch) for place in places]
-        self._noised = frozenset(noised[0])
         self._begin_noised = np.zeros_like(self._begin)
         first_rows = begins([self.sources[place].part for place in places])
         self._begin_noised[list(places)] = np.array(first_rows) + len(self._labels)
-        self._pools = {
-            name: Pool.of(
-                [*(part.features[name] for part in self._parts), *(some[name] for some in noised)]
-            )
-            if name in self._noised
-            else clean
-            for name, clean in self._clean.items()
-        }
+        self._pools = dict(self._clean)  # those of the epoch before make room
+        for index, name in enumerate(self.names):
+            drawn = [self.sources[place].noised(index, epoch) for place in places]
+            noised = [sequences for sequences in drawn if sequences is not None]
+            if noised:
+                # Clean sequences first, then each network's: a row reads one or the other.
+                clean = [part.features[name] for part in self._parts]
+                self._pools[name] = Pool.of([*clean, *noised])
 
     def batches(
         self, places: Sequence[int], rows: Sequence[Tensor], progress: Sequence[float]
@@ -225,9 +217,13 @@ class Sampler:
     def _missing(self) -> Tensor:
         """Return (M,) the state of what a step withholds: noised, or absent."""
         scheduled = self.sampling.train_noise == "scheduler"
-        noised = [scheduled or name in self._noised for name in self.names]
+        noised = [scheduled or self._is_noised(name) for name in self.names]
         states = np.where(noised, int(State.NOISED), int(State.ABSENT)).astype(np.int8)
         return put(states, self.device)
+
+    def _is_noised(self, modality: str) -> bool:
+        """Say whether the suite's noises apply to a modality in this epoch."""
+        return self._pools[modality] is not self._clean[modality]
 
     def _observe(
         self, column: int, places: list[int], own: Indices, states: NDArray[np.int64]
@@ -242,7 +238,7 @@ class Sampler:
         """
         pool = self._pools[self.names[column]]
         begin = self._begin[places, None]
-        if self.names[column] in self._noised:
+        if self._is_noised(self.names[column]):
             begin = np.where(states == State.NOISED, self._begin_noised[places, None], begin)
         shared = self.sampling.absent_input != "noise"
         reads = Reads.of(own + begin, states == State.ABSENT, shared)

@@ -114,7 +114,9 @@ def measure_run(device: str, extent: Extent, seconds: float, jobs: int = 1) -> d
         "seconds_to_plan": planned,
         "seconds": run,
         **_summed(cells, stages),
-        "extrapolated": _whole(len(plan.protocol.grid.conditions), extent, cells, stages, run),
+        "extrapolated": _whole(
+            len(plan.protocol.grid.conditions), extent, cells, stages, run, jobs
+        ),
     }
 
 
@@ -136,8 +138,12 @@ def _whole(
     cells: Sequence[dict[str, Any]],
     stages: Sequence[dict[str, Any]],
     run: float,
+    jobs: int,
 ) -> dict[str, Any] | None:
-    """Add the epochs and conditions left out, then the cells; None where no cell was done."""
+    """Add the epochs and conditions left out, then the cells; None where no cell was done.
+
+    What was measured in processes side by side goes on in as many.
+    """
     if not cells:
         return None
     published = {
@@ -152,12 +158,13 @@ def _whole(
         epochs += each * (published[stage["stage"]] - len(stage["curve"]))
     evaluated = sum(cell["seconds"]["evaluate"] for cell in cells)
     noised = (conditions - PATTERNS) * len(SEVERITIES) // extent.severities
-    more = (PATTERNS + noised) / conditions - 1
+    more = evaluated * ((PATTERNS + noised) / conditions - 1) / jobs
+    epochs /= jobs
     scale = CELLS / len(cells)
     return {
-        "seconds": (run + epochs + evaluated * more) * scale,
+        "seconds": (run + epochs + more) * scale,
         "of_it_epochs_not_run": epochs * scale,
-        "of_it_conditions_not_run": evaluated * more * scale,
+        "of_it_conditions_not_run": more * scale,
         "cells_multiplied_by": scale,
         "assumes": "an epoch as long as those that ran, evaluation in proportion to conditions "
         "(too much: what is done once is multiplied as well), cells in proportion",
