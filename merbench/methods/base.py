@@ -27,6 +27,7 @@ Selection = Literal["complete", "partial"]
 Validation = Literal["clean", "noised"]
 TrainNoise = Literal["off", "scheduler", "suite"]
 LevelDraw = Literal["utterance", "batch"]
+LevelScale = Literal["steps", "severity"]
 
 
 class StateUse(Enum):
@@ -258,6 +259,8 @@ class Sampling:
         absent_input: the stand-in.
         level_draw: whether the scheduler draws a level anew for each utterance, or one a batch;
             for each modality and step in either case.
+        level_scale: what the scheduler's draw is uniform in: the steps 1..T, as NMER's, half of
+            which leave next to nothing, or severity, of which the nearest step is taken.
     """
 
     patterns: Selection = "complete"
@@ -265,6 +268,7 @@ class Sampling:
     train_noise: TrainNoise = "off"
     absent_input: AbsentInput = "zeros"
     level_draw: LevelDraw = "utterance"
+    level_scale: LevelScale = "steps"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,7 +365,11 @@ class NetworkMethod(Method):
         return frozenset({"gaussian"} & families if self.config.train_noise == "scheduler" else ())
 
     def partial_sampling(
-        self, *, include_complete: bool, level_draw: LevelDraw = "utterance"
+        self,
+        *,
+        include_complete: bool,
+        level_draw: LevelDraw = "utterance",
+        level_scale: LevelScale = "steps",
     ) -> Sampling:
         """Return how a stage samples that trains on partial patterns."""
         return Sampling(
@@ -370,6 +378,7 @@ class NetworkMethod(Method):
             train_noise=self.config.train_noise,
             absent_input=self.config.absent_input,
             level_draw=level_draw,
+            level_scale=level_scale,
         )
 
     @classmethod

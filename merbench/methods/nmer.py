@@ -19,6 +19,7 @@ from merbench.features.part import CorpusShape
 from merbench.methods.base import (
     Batch,
     LevelDraw,
+    LevelScale,
     NetworkConfig,
     NetworkMethod,
     Stage,
@@ -225,7 +226,7 @@ class NmerConfig(NetworkConfig):
 
     `attention`, `latent`, `kl`, `level_draw`, `decoder_output` and `selection` each have what the
     released code does as their other value; `tokens`, `vae`, `invariant` and `scheduler` swap a
-    part out.
+    part out. `level_scale: severity` spreads the scheduler's levels evenly over severity.
     """
 
     train_noise: TrainNoise = "scheduler"
@@ -239,6 +240,7 @@ class NmerConfig(NetworkConfig):
     latent: Literal["mean", "sampled"] = "mean"
     kl: Reduction = "mean"
     level_draw: LevelDraw = "utterance"
+    level_scale: LevelScale = "steps"
     decoder_output: Output = "linear"
     selection: Validation = "clean"
     scheduler: Switch = "on"
@@ -275,7 +277,7 @@ class NmerConfig(NetworkConfig):
                     "zeros and selection: clean"
                 )
         if self.train_noise != "scheduler":
-            self.refuse_changed(f"train_noise: {self.train_noise}", "level_draw")
+            self.refuse_changed(f"train_noise: {self.train_noise}", "level_draw", "level_scale")
         if self.vae == "off":
             self.refuse_changed("vae: off", *_OF_THE_VAE)
         return self
@@ -314,7 +316,9 @@ class Nmer(NetworkMethod):
         second: dict[str, Any] = {
             "training": training[1],
             "sampling": self.partial_sampling(
-                include_complete=config.include_complete, level_draw=config.level_draw
+                include_complete=config.include_complete,
+                level_draw=config.level_draw,
+                level_scale=config.level_scale,
             ),
             "validation": config.selection,
             "teacher": teacher,

@@ -256,6 +256,14 @@ class Sampler:
             self._mix_noise(places, states, reads, found)
         return ManyObserved(found, self._put(reads.rows))
 
+    def _levels(self, uniform: Tensor) -> Tensor:
+        """Return levels 1..T for numbers drawn uniformly from [0, 1)."""
+        if self.sampling.level_scale == "steps":
+            return (uniform * STEPS).long() + 1
+        severity = 1 - self._signal[1:]
+        between = (severity[1:] + severity[:-1]) / 2
+        return torch.bucketize(uniform, between) + 1
+
     def _absent_noise(
         self, places: list[int], states: NDArray[np.int64], frames: Indices, like: ManySequences
     ) -> Tensor:
@@ -290,7 +298,7 @@ class Sampler:
         uniform = torch.zeros(noised.shape if each else (len(places), 1), device=self.device)
         for row, place, count in zip(uniform, places, sequences.tolist(), strict=True):
             row[: count if each else 1].uniform_(generator=self.sources[place].generator)
-        level = ((uniform * STEPS).long() + 1).expand(noised.shape)
+        level = self._levels(uniform).expand(noised.shape)
         lengths = np.where(noised, found.lengths, 0)
         e = self._normal(places, lengths.sum(1), found)
         counts = self._put(lengths.ravel())

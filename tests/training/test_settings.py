@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from merbench.corruption.schedule import signal_share
 from merbench.features.observation import State
+from merbench.features.part import Part
+from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, FitContext, Sampling
 from merbench.training.config import StageTraining
 from merbench.training.loop import _class_weights, train_stage
@@ -107,6 +109,31 @@ def test_a_stage_is_validated_by_the_score_it_asks_for(select_by) -> None:
     network.load_state_dict(trained.weights["partial"])
     validator = Validator(world.test, world.shape, world.data().absent, select_by=select_by)
     assert validator.scores(network)["partial"] == pytest.approx(best.partial)
+
+
+def test_levels_are_drawn_evenly_over_severity_where_asked() -> None:
+    world, n = make_world(), 4000
+    # Frames of one number, so large that what is left of it tells the level.
+    loud = Part(
+        np.arange(n),
+        torch.zeros(n, dtype=torch.int64),
+        {
+            m.name: Ragged(torch.full((n, m.width), 1e8), torch.ones(n, dtype=torch.int64))
+            for m in world.shape.modalities
+        },
+        torch.ones(n, len(NAMES), dtype=torch.bool),
+    )
+    sampling = Sampling(patterns="partial", train_noise="scheduler", level_scale="severity")
+    found = LoneSampler(loud, world.shape, sampling, {}, torch.Generator().manual_seed(0))
+    seen = found.batch(torch.arange(n)).observed["sound"]
+    left = seen.sequences.values[seen.rows[seen.states == State.NOISED], 0].double() / 1e8
+    severity = 1 - left.square()
+    # Each severity is that of the nearest step, of which the first few are some .03 apart.
+    steps = 1 - signal_share("scaled_linear")[1:]
+    assert np.abs(severity.numpy()[:, None] - steps).min(1).max() < 1e-4
+    assert float(severity.mean()) == pytest.approx(0.5, abs=0.03)
+    shares = np.histogram(severity, bins=[0, 0.25, 0.5, 0.75, 1.001])[0] / len(severity)
+    assert shares == pytest.approx([0.25] * 4, abs=0.05)
 
 
 @pytest.mark.parametrize("level_draw", ["utterance", "batch"])
