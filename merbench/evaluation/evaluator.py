@@ -111,9 +111,13 @@ class GridEvaluator:
         gone = self._missing[condition.missing.draw].gone(condition.missing)
         return self.part.available & ~torch.from_numpy(gone).to(self._device)
 
-    def forget(self) -> None:
-        """Drop the noise that was drawn; it is drawn again, and equal, when it is asked for."""
-        vars(self).pop("_damages", None)
+    def forget(self) -> bool:
+        """Drop the noise that was drawn; it is drawn again, and equal, when it is asked for.
+
+        Returns:
+            Whether there was any.
+        """
+        return vars(self).pop("_damages", None) is not None
 
     @cached_property
     def values_digest(self) -> str:

@@ -31,6 +31,7 @@ def evaluate_as_fits(
     predictor: EncodeFuse | BlackBox,
     key: tuple[seeds.Part, ...],
     keep: Callable[[Block], None],
+    make_room: Callable[[], bool] = lambda: False,
 ) -> int:
     """Evaluate with the usual batch, or with the half, quarter, ... that memory suffices for.
 
@@ -43,6 +44,7 @@ def evaluate_as_fits(
         predictor: the trained network, or the trained black box itself.
         key: fold and seed.
         keep: is given each block of predictions; again from the first after each failure.
+        make_room: gives back what others hold, and says whether that was anything.
 
     Returns:
         The share of the usual batch: one part in so many.
@@ -52,6 +54,8 @@ def evaluate_as_fits(
     """
     share = 1
     while not _fits(evaluator, method, predictor, key, keep):
+        if make_room():
+            continue
         # A black box is shown one condition at a time already.
         if isinstance(predictor, BlackBox) or share >= _LEAST:
             raise CellError("evaluation does not fit into memory, however small its batch")

@@ -70,7 +70,8 @@ _prepared: dict[str, PreparedFold] = {}
 def prepare(protocol: Protocol, division: Division) -> PreparedFold:
     """Return a fold ready to train and evaluate on.
 
-    A process remembers those it used last, as many as a fleet may train on at once.
+    A process remembers those it used last, as many as a fleet may train on at once; where networks
+    train together, each keeps the noise that was drawn for it.
     """
     key = f"{protocol.token} {division.key}"
     fold = _prepared.pop(key, None)
@@ -80,6 +81,13 @@ def prepare(protocol: Protocol, division: Division) -> PreparedFold:
         fold = _prepare(protocol, division)
     _prepared[key] = fold
     return fold
+
+
+def forget_noise(but: GridEvaluator | None = None) -> bool:
+    """Give back the noise that prepared folds hold, one's aside; say whether there was any."""
+    others = [fold.evaluator for fold in _prepared.values() if fold.evaluator is not but]
+    forgotten = [evaluator.forget() for evaluator in others]
+    return any(forgotten)
 
 
 def forget_prepared() -> None:

@@ -24,7 +24,7 @@ from merbench.evaluation.memory import evaluate_as_fits, ran_out
 from merbench.evaluation.predictions import Block
 from merbench.execution.memory import give_back, peak_memory
 from merbench.execution.plan import CellTask, StageTask
-from merbench.execution.prepare import PreparedFold, prepare
+from merbench.execution.prepare import PreparedFold, forget_noise, prepare
 from merbench.execution.protocol import Protocol
 from merbench.execution.together import Task, stage_record, stage_weights, train_together
 from merbench.methods.base import (
@@ -192,7 +192,14 @@ def _run_cell(
                 cell.add(block.conditions, block.predictions, block.probabilities)
 
             key = (task.fold.name, task.seed)
-            share = evaluate_as_fits(evaluator, task.method, learnt.predictor, key, keep)
+            share = evaluate_as_fits(
+                evaluator,
+                task.method,
+                learnt.predictor,
+                key,
+                keep,
+                lambda: forget_noise(but=evaluator),
+            )
             evaluated = time.perf_counter()
             spent = {"train": seconds + fitted - started, "evaluate": evaluated - fitted}
             cell.finish(

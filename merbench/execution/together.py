@@ -13,7 +13,7 @@ from merbench import seeds
 from merbench.errors import CellError
 from merbench.evaluation.memory import ran_out
 from merbench.execution.plan import CellTask, StageTask
-from merbench.execution.prepare import forget_prepared, prepare
+from merbench.execution.prepare import forget_noise, forget_prepared, prepare
 from merbench.execution.protocol import Protocol
 from merbench.methods.base import Selection, Stage
 from merbench.store.store import Store
@@ -118,10 +118,12 @@ def _as_many_as_fit(tasks: Sequence[Task], protocol: Protocol, store: Store) -> 
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise
-        if len(tasks) == 1:
-            text = f"training does not fit into memory: {error or 'MemoryError'}"
-            return {tasks[0].folder: CellError(text)}
+        text = f"training does not fit into memory: {error or 'MemoryError'}"
     # Only here is nothing left that the error held on to.
+    if forget_noise():
+        return _as_many_as_fit(tasks, protocol, store)
+    if len(tasks) == 1:
+        return {tasks[0].folder: CellError(text)}
     found: Trained = {}
     half = len(tasks) // 2
     for part in (tasks[:half], tasks[half:]):

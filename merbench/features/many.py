@@ -24,7 +24,7 @@ Some = TypeVar("Some", bound=Sized)
 
 
 def put(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Return an array on a device, without waiting for it."""
+    """Return an array on a device, without waiting for it; a CPU's shares the array's memory."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     if device.type == "cuda":
         tensor = tensor.pin_memory()  # a copy from anywhere else may wait for the device
@@ -59,6 +59,30 @@ def distinct(lists: Sequence[Some]) -> tuple[list[Some], list[int]]:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Sequences of N networks, laid out step by step.
+
+    First comes the first frame of every sequence, then the second of every sequence that has one,
+    and so on, longest sequences first.
+
+    A step is as wide as the network with most sequences in it needs; others have empty columns.
+
+    Attributes:
+        sizes: sequences that each step has.
+        values: (N, S, D) frames, S the sum of the sizes; 0 in empty columns.
+        there: (N, S) False in empty columns.
+        column: (S,) the sequence of each frame, longest first.
+        order: (N, R) the place of each sequence in that order.
+    """
+
+    sizes: list[int]
+    values: Tensor
+    there: Tensor
+    column: Tensor
+    order: Tensor
+
+
+@dataclass(frozen=True)
 class ManySequences:
     """The sequences of one modality that each of N networks reads, those of each on their own.
 
@@ -76,8 +100,26 @@ class ManySequences:
         ends = self.lengths.cumsum().reshape(self.lengths.shape)
         return ends - self.lengths
 
+    @cached_property
+    def steps(self) -> Steps:
+        """The frames laid out step by step, for the recurrences that read them."""
+        device = self.values.device
+        ranked = np.argsort(-self.lengths, axis=1, kind="stable")
+        order = ranked.argsort(1)
+        lengths = np.take_along_axis(self.lengths, ranked, 1)
+        starts = np.take_along_axis(self.starts, ranked, 1)
+        longest = lengths.max(0)
+        wide = longest > np.arange(longest[0])[:, None]
+        step, column = put(np.stack(wide.nonzero()), device)
+        lengths_there, starts_there, order_there = put(np.stack([lengths, starts, order]), device)
+        there = lengths_there[:, column] > step
+        frames = torch.where(there, starts_there[:, column] + step, 0)
+        values = self.values[frames.flatten()].unflatten(0, frames.shape)
+        values.masked_fill_(~there[..., None], 0)
+        return Steps(wide.sum(1).tolist(), values, there, column, order_there)
+
     def padded(self, at_least: int = 1) -> Tensor:
-        """Return (N, R, T, D) frames, 0 where there is none."""
+        """Return (N, R, T, D) frames, 0 where there is none; the very frames if nothing is."""
         n, sequences = self.lengths.shape
         longest = max(at_least, int(self.lengths.max()))
         width = self.values.shape[1]
@@ -133,4 +175,4 @@ class Pool:
 
     def lengths_of(self, rows: Indices) -> Indices:
         """Return frames of sequences, 0 for those that are none of the pool's."""
-        return np.where(rows < 0, 0, self.lengths[rows])
+        return np.where(rows < 0, 0, self.lengths[rows]) if len(self.lengths) else 0 * rows

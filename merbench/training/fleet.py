@@ -172,7 +172,7 @@ class Fleet:
     def _some(self, places: Sequence[int]) -> _Some:
         if len(places) == len(self.rows):
             return _Some(None, self.parameters, self.buffers)
-        rows = torch.tensor(places).to(self.rows.device, non_blocking=True)
+        rows = put(np.array(places), self.rows.device)
         parameters = {name: p[rows] for name, p in self.parameters.items()}
         return _Some(rows, parameters, {name: b[rows] for name, b in self.buffers.items()})
 
@@ -185,14 +185,14 @@ class Fleet:
                 # Many rows may read one sequence. The gradient of `gather` would add up theirs in
                 # any order on a GPU, that of an index does so in one.
                 features[slot] = bodies[members, rows]
-        progress = torch.tensor(batches.progress, dtype=self.rows.dtype)
+        progress = put(np.array(batches.progress), self.rows.device).to(self.rows.dtype)
         return {
             "features": features,
             "labels": batches.labels,
             "states": batches.states,
             "available": batches.available,
             "teacher": {name: (t.clean, t.absent) for name, t in batches.teacher.items()},
-            "progress": progress.to(self.rows.device, non_blocking=True),
+            "progress": progress,
             "weights": [] if batches.class_weights is None else [batches.class_weights],
         }
 

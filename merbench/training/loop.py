@@ -109,17 +109,18 @@ def train_members(stage: Stage, members: Sequence[Member]) -> list[TrainedStage 
         (member,) = members
         with seeds.torch_scope(member.device, "training", stage.name, *member.key):
             try:
-                course = _course(stage, member)
+                course = _course(stage, member, {})
             except CellError as error:
                 return [error]
             _train(stage, _Alone(stage, course.network), {0: course}, found)
         return [found[0]]
     courses: dict[int, Course] = {}
     generators = []
+    shared: dict[int, Part] = {}
     for number, member in enumerate(members):
         with seeds.torch_scope(member.device, "training", stage.name, *member.key):
             try:
-                courses[number] = _course(stage, member)
+                courses[number] = _course(stage, member, shared)
             except CellError as error:
                 found[number] = error
                 continue
@@ -130,9 +131,18 @@ def train_members(stage: Stage, members: Sequence[Member]) -> list[TrainedStage 
     return [found[number] for number in range(len(members))]
 
 
-def _course(stage: Stage, member: Member) -> Course:
+def _course(stage: Stage, member: Member, shared: dict[int, Part]) -> Course:
+    """Begin a member's course.
+
+    Args:
+        stage: the recipe.
+        member: to be trained.
+        shared: training part -> what the stage may use of it, one copy for all members on it.
+    """
     data = member.data
-    train = usable(stage, data.train)
+    if id(data.train) not in shared:
+        shared[id(data.train)] = usable(stage, data.train)
+    train = shared[id(data.train)]
     network = stage.build(data.shape)
     network.to(member.device)
     stage.prepare(network, train.labels)

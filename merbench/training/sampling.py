@@ -111,7 +111,7 @@ class Sampler:
         }
         self._teacher = {
             name: TeacherRows(
-                torch.cat([source.teacher[name].clean for source in self.sources]),
+                _joined([source.teacher[name].clean for source in self.sources]),
                 torch.stack([source.teacher[name].absent for source in self.sources]),
             )
             for name in first.teacher
@@ -158,6 +158,7 @@ class Sampler:
         told = torch.cat([own, states.flatten(1)], 1).cpu().numpy()
         on_host, seen = told[:, : own.shape[1]], told[:, own.shape[1] :]
         seen = seen.reshape(*on_host.shape, -1)
+        members = self._put(np.array(some))
         taught = own + self._put(self._begin_taught[some, None]) if self._teacher else own
         weights = [w for w in (self.sources[p].class_weights for p in some) if w is not None]
         return Batches(
@@ -169,7 +170,7 @@ class Sampler:
                 for column, name in enumerate(self.names)
             },
             {
-                name: TeacherRows(t.clean[taught], t.absent[some])
+                name: TeacherRows(t.clean[taught], t.absent[members])
                 for name, t in self._teacher.items()
             },
             [*progress],
@@ -249,7 +250,7 @@ class Sampler:
         if reads.stands_in.any():
             where = spans(found.starts[reads.stands_in], lengths[reads.stands_in], self.device)
             if shared:
-                found.values[where] = 0
+                found.values.index_fill_(0, where, 0)
             else:
                 found.values[where] = self._absent_noise(places, states, frames, found)
         if self.sampling.train_noise == "scheduler":
@@ -306,3 +307,8 @@ class Sampler:
         share = share[:, None]
         hit = spans(found.starts[noised], found.lengths[noised], self.device)
         found.values[hit] = found.values[hit] * share.sqrt() + e * (1 - share).sqrt()
+
+
+def _joined(rows: Sequence[Tensor]) -> Tensor:
+    """Return tensors one after the other; a single one is not copied."""
+    return rows[0] if len(rows) == 1 else torch.cat([*rows])

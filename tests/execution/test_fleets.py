@@ -16,6 +16,7 @@ from merbench_baselines.zero_fill import FusionNetwork, FusionStage, ZeroFill
 
 from merbench.cli import call
 from merbench.corruption.corruptor import Corruptor
+from merbench.evaluation.evaluator import GridEvaluator
 from merbench.execution import prepare as preparing
 from merbench.execution import together
 from merbench.execution.plan import CellTask, StageTask, make_plan
@@ -216,6 +217,7 @@ def test_a_fleet_that_does_not_fit_is_halved(merbench, fleet_run, tmp_path, monk
             raise torch.OutOfMemoryError("full")
         whole(self, stage, networks, generators)
 
+    preparing.forget_prepared()
     monkeypatch.setattr(Fleet, "__init__", fits)
     changes = {**FLEET, "numerics": {"fleet": 4}}
     merbench.run(merbench.suite(**changes), tmp_path / "run")
@@ -223,6 +225,39 @@ def test_a_fleet_that_does_not_fit_is_halved(merbench, fleet_run, tmp_path, monk
     found = cell_records(tmp_path / "run")
     assert found["mmin", "1", 0]["stages"][1]["members"] == 2
     assert_close(tmp_path / "run", fleet_run)
+
+
+def test_noise_of_other_cells_gives_way_before_anything_is_halved_or_fails(
+    merbench, tmp_path, monkeypatch
+) -> None:
+    train, evaluate = together.train_members, GridEvaluator.blocks
+    failed = []
+
+    def held(but: object = None) -> bool:
+        others = (fold.evaluator for fold in preparing._prepared.values())
+        return any("_damages" in vars(each) for each in others if each is not but)
+
+    def trained(stage, members):
+        if held():
+            failed.append("training")
+            raise torch.OutOfMemoryError("full")
+        return train(stage, members)
+
+    def blocks(self, *of):
+        if held(but=self):
+            failed.append("evaluation")
+            raise torch.OutOfMemoryError("full")
+        return evaluate(self, *of)
+
+    preparing.forget_prepared()
+    monkeypatch.setattr(together, "train_members", trained)
+    monkeypatch.setattr(GridEvaluator, "blocks", blocks)
+    changes = {**FLEET, "methods": ["zero_fill", "modality_dropout"], "numerics": {"fleet": 4}}
+    merbench.run(merbench.suite(**changes), tmp_path / "run")
+    assert set(failed) == {"training", "evaluation"}
+    for record in cell_records(tmp_path / "run").values():
+        assert record["batch_share"] == 1
+        assert record["stages"][-1]["members"] == 4
 
 
 def test_a_network_that_does_not_fit_by_itself_fails_its_cell(merbench, tmp_path, monkeypatch):

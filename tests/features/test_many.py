@@ -67,3 +67,18 @@ def test_padding_puts_zeros_behind_each_sequence(lengths, at_least) -> None:
         assert torch.equal(sequence[:length], many.values[first : first + length])
         assert not sequence[length:].any()
         first += length
+
+
+def test_frames_are_laid_out_step_by_step_and_once() -> None:
+    many = ManySequences(torch.arange(12.0).view(-1, 2), np.array([[1, 2], [3, 0]]))
+    steps = many.steps
+    assert many.steps is steps
+    assert steps.sizes == [2, 1, 1]
+    assert steps.column.tolist() == [0, 1, 0, 0]
+    assert steps.there.tolist() == [[True, True, True, False], [True, False, True, True]]
+    assert steps.values[..., 0].tolist() == [[2, 0, 4, 0], [6, 0, 8, 10]]
+    assert steps.order.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_pool_may_hold_no_sequence() -> None:
+    assert Pool.of([ragged()]).take(np.array([[-1]]), np.array([[3]])).values.shape == (3, 2)

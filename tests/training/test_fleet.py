@@ -16,6 +16,7 @@ from merbench.methods.parts import vae
 from merbench.training.course import TrainedStage
 from merbench.training.fleet import may_join
 from merbench.training.loop import Member, TrainingData, restore, train_members, train_stage
+from merbench.training.sampling import Sampler
 from tests.methods.world import (
     CPU,
     NETWORKS,
@@ -231,3 +232,20 @@ def test_a_fleet_is_what_it_was_whenever_it_trains_and_on_any_device(world, meth
 def test_networks_whose_rows_mix_train_alone(world) -> None:
     assert not may_join(make_stages("nmer_released")[1].build(world.shape))
     assert may_join(make_stages("nmer")[1].build(world.shape))
+
+
+def test_members_on_one_fold_share_what_their_stage_may_use_of_it(world, monkeypatch) -> None:
+    found, whole = [], Sampler.__init__
+
+    def watched(self, sources):
+        found.append({id(source.part) for source in sources})
+        whole(self, sources)
+
+    monkeypatch.setattr(Sampler, "__init__", watched)
+    stage = replace(stages_of("mmin", epochs=1, decay_epochs=0)[0], complete_only=True)
+    one, other = data(world, stage, 66 // 2), data(world, stage, 30)
+    stage = replace(stage, training=stage.training.model_copy(update={"batch_size": 4}))
+    some = [Member(of, None, ("fold", seed)) for seed, of in enumerate([one, one, other, one])]
+    assert all(isinstance(each, TrainedStage) for each in train_members(stage, some))
+    (parts,) = found
+    assert len(parts) == 2

@@ -15,7 +15,7 @@ from merbench.features.observation import ObservedModality
 from merbench.features.part import CorpusShape, ModalityShape
 from merbench.features.ragged import Ragged
 from merbench.methods.parts.draws import Dropout
-from merbench.methods.parts.recurrence import lay_out, lstm_maximum
+from merbench.methods.parts.recurrence import lstm_maximum
 from merbench.methods.parts.windows import window_maximum
 
 WIDTH = 128
@@ -94,7 +94,7 @@ class LstmEncoder(Encoder):
     def bodies(self, sequences: ManySequences, parameters: Mapping[str, Tensor]) -> Tensor:
         """Return (N, R, d) maxima over time of the outputs of N LSTMs."""
         return lstm_maximum(
-            lay_out(sequences),
+            sequences.steps,
             parameters["lstm.weight_ih_l0"],
             parameters["lstm.weight_hh_l0"],
             parameters["lstm.bias_ih_l0"] + parameters["lstm.bias_hh_l0"],

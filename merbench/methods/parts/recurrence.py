@@ -1,14 +1,12 @@
 """One LSTM layer and its maximum over time, for several networks at once and without padding.
 
-Frames lie step by step: first the first frame of every sequence, then the second of every sequence
-that has one, and so on, longest sequences first. Each step then works on a slice, for all networks
-in one batched product, and the input's share of the gates is one product over all frames.
+Frames lie step by step (see `Steps`). Each step then works on a slice, for all networks in one
+batched product, and the input's share of the gates is one product over all frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -17,49 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from merbench.features.many import Indices, ManySequences, put
+from merbench.features.many import Indices, Steps, put
 
 # Where torch is for GPUs it is there, elsewhere it need not be.
 _HAS_TRITON = find_spec("triton") is not None
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Sequences of N networks, laid out step by step.
-
-    A step is as wide as the network with most sequences in it needs; others have empty columns.
-
-    Attributes:
-        sizes: sequences that each step has.
-        values: (N, S, D) frames, S the sum of the sizes; 0 in empty columns.
-        there: (N, S) False in empty columns.
-        column: (S,) the sequence of each frame, longest first.
-        order: (N, R) the place of each sequence in that order.
-    """
-
-    sizes: list[int]
-    values: Tensor
-    there: Tensor
-    column: Tensor
-    order: Tensor
-
-
-def lay_out(sequences: ManySequences) -> Steps:
-    """Lay out the sequences of N networks, R of each at most."""
-    device, lengths = sequences.values.device, sequences.lengths
-    ranked = np.argsort(-lengths, axis=1, kind="stable")
-    order = ranked.argsort(1)
-    lengths = np.take_along_axis(lengths, ranked, 1)
-    starts = np.take_along_axis(sequences.starts, ranked, 1)
-    longest = lengths.max(0)
-    wide = longest > np.arange(longest[0])[:, None]
-    step, column = put(np.stack(wide.nonzero()), device)
-    lengths_there, starts_there, order_there = put(np.stack([lengths, starts, order]), device)
-    there = lengths_there[:, column] > step
-    frames = torch.where(there, starts_there[:, column] + step, 0)
-    values = sequences.values[frames.flatten()].unflatten(0, frames.shape)
-    values.masked_fill_(~there[..., None], 0)
-    return Steps(wide.sum(1).tolist(), values, there, column, order_there)
 
 
 def lstm_maximum(steps: Steps, input_weight: Tensor, hidden_weight: Tensor, bias: Tensor) -> Tensor:
