@@ -58,6 +58,11 @@ def distinct(lists: Sequence[Some]) -> tuple[list[Some], list[int]]:
     return list(once.values()), [first[id(each)] for each in lists]
 
 
+def joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Return tensors one after the other; a single one is not copied."""
+    return tensors[0] if len(tensors) == 1 else torch.cat([*tensors])
+
+
 @dataclass(frozen=True)
 class Steps:
     """Sequences of N networks, laid out step by step.
@@ -119,7 +124,7 @@ class ManySequences:
         return Steps(wide.sum(1).tolist(), values, there, column, order_there)
 
     def padded(self, at_least: int = 1) -> Tensor:
-        """Return (N, R, T, D) frames, 0 where there is none; the very frames if nothing is."""
+        """Return (N, R, T, D) frames, 0 where there is none; a view where there is no padding."""
         n, sequences = self.lengths.shape
         longest = max(at_least, int(self.lengths.max()))
         width = self.values.shape[1]
@@ -146,8 +151,8 @@ class Pool:
     @classmethod
     def of(cls, lists: Sequence[Ragged]) -> Pool:
         """Put lists one after the other; a single one is not copied."""
-        values = lists[0].values if len(lists) == 1 else torch.cat([each.values for each in lists])
-        return cls(values, np.concatenate([each.lengths_on_host for each in lists]))
+        lengths = np.concatenate([each.lengths_on_host for each in lists])
+        return cls(joined([each.values for each in lists]), lengths)
 
     @cached_property
     def starts(self) -> Indices:

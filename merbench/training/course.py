@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -68,6 +68,18 @@ def learning_rate(training: StageTraining, epoch: int) -> float:
     """Return the learning rate of a 1-based epoch: constant, then linear decay that never ends."""
     decayed = max(0, epoch - training.epochs) / (training.decay_epochs + 1)
     return training.lr * (1 - decayed)
+
+
+def make_optimiser(training: StageTraining, parameters: Iterable[Tensor]) -> torch.optim.Adam:
+    """Return a stage's optimiser of some parameters."""
+    return torch.optim.Adam(parameters, lr=training.lr, betas=training.betas, fused=True)
+
+
+def take_step(optimiser: torch.optim.Optimizer, lr: float) -> None:
+    """Take a step at a learning rate; what has no gradient stays as it is."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    optimiser.step()
 
 
 class Course:

@@ -26,6 +26,7 @@ from merbench.methods.base import Batch, Network, Selection, Stage, TeacherRows
 from merbench.methods.parts.draws import of_members
 from merbench.methods.parts.encoders import Encoder, ReadModality
 from merbench.training.batches import Batches
+from merbench.training.course import make_optimiser, take_step
 from merbench.training.validate import Rows, Validator, score_all
 
 _CLIP_EPSILON = 1e-6
@@ -105,10 +106,7 @@ class Fleet:
         self.spans = _lay_out(template, groups)
         self.rows = torch.stack([_row(network, self.spans) for network in networks])
         self.optimised = list(self.rows.unbind())
-        training = stage.training
-        self.optimiser = torch.optim.Adam(
-            self.optimised, lr=training.lr, betas=training.betas, fused=True
-        )
+        self.optimiser = make_optimiser(stage.training, self.optimised)
         self.places = torch.arange(len(networks), device=self.rows.device)
         self.parameters = {span.name: span.of(self.rows) for span in self.spans}
         by_name = {span.name: span for span in self.spans}
@@ -251,11 +249,9 @@ class Fleet:
             part = gradients[:, first:end]
             norm = part.norm(dim=1, keepdim=True)
             part *= (clip / (norm + _CLIP_EPSILON)).clamp(max=1)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
         for place, gradient in zip(places, gradients, strict=True):
             self.optimised[place].grad = gradient
-        self.optimiser.step()
+        take_step(self.optimiser, lr)
         self.optimiser.zero_grad(set_to_none=True)
 
 

@@ -22,7 +22,14 @@ from merbench.features.ragged import Ragged
 from merbench.methods.base import Network, Selection, Stage
 from merbench.training.batches import Batches
 from merbench.training.config import StageTraining
-from merbench.training.course import Course, TrainedStage, Weights, learning_rate
+from merbench.training.course import (
+    Course,
+    TrainedStage,
+    Weights,
+    learning_rate,
+    make_optimiser,
+    take_step,
+)
 from merbench.training.fleet import Fleet
 from merbench.training.sampling import Sampler, Source
 from merbench.training.validate import Validator, clean_embeddings
@@ -221,20 +228,17 @@ class _Alone:
     def __init__(self, stage: Stage, network: Network) -> None:
         self.stage, self.network = stage, network
         trained = [p for p in network.parameters() if p.requires_grad]
-        training = stage.training
-        self.optimiser = torch.optim.Adam(trained, lr=training.lr, betas=training.betas, fused=True)
+        self.optimiser = make_optimiser(stage.training, trained)
         self.clipped = [list(part.parameters()) for part in network.subnetworks()]
 
     def step(self, places: Sequence[int], batches: Batches, lr: float) -> dict[str, Tensor]:
         """Take a step."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
         self.optimiser.zero_grad(set_to_none=True)  # the last step's, which the loss needs room for
         terms = self.stage.loss(self.network, batches.lone())
         torch.stack(list(terms.values())).sum().backward()
         for parameters in self.clipped:
             torch.nn.utils.clip_grad_norm_(parameters, self.stage.training.clip)
-        self.optimiser.step()
+        take_step(self.optimiser, lr)
         return {name: term.detach()[None] for name, term in terms.items()}
 
     def scores(

@@ -14,7 +14,16 @@ from torch import Tensor
 from merbench import seeds
 from merbench.corruption.schedule import STEPS, signal_share
 from merbench.corruption.training import TrainingNoise
-from merbench.features.many import Indices, ManySequences, Pool, begins, distinct, put, spans
+from merbench.features.many import (
+    Indices,
+    ManySequences,
+    Pool,
+    begins,
+    distinct,
+    joined,
+    put,
+    spans,
+)
 from merbench.features.observation import State, zero_frames
 from merbench.features.part import CorpusShape, Part
 from merbench.features.ragged import Ragged
@@ -104,20 +113,21 @@ class Sampler:
         parts = [source.part for source in self.sources]
         self._parts, first_rows = distinct(parts)
         self._begin = np.array(first_rows)
-        self._labels = torch.cat([part.labels for part in self._parts])
-        self._available = torch.cat([part.available for part in self._parts])
+        self._labels = joined([part.labels for part in self._parts])
+        self._available = joined([part.available for part in self._parts])
         self._clean = {
             name: Pool.of([part.features[name] for part in self._parts]) for name in self.names
         }
         self._teacher = {
             name: TeacherRows(
-                _joined([source.teacher[name].clean for source in self.sources]),
+                joined([source.teacher[name].clean for source in self.sources]),
                 torch.stack([source.teacher[name].absent for source in self.sources]),
             )
             for name in first.teacher
         }
         self._begin_taught = np.array(begins(parts))
         self._pools = self._clean
+        self._missing = self._withheld()
 
     def start_epoch(self, epoch: int, places: Sequence[int] = (0,)) -> None:
         """Draw what some networks need for an epoch as a whole: every utterance comes once in it.
@@ -138,6 +148,7 @@ class Sampler:
                 # Clean sequences first, then each network's: a row reads one or the other.
                 clean = [part.features[name] for part in self._parts]
                 self._pools[name] = Pool.of([*clean, *noised])
+        self._missing = self._withheld()
 
     def batches(
         self, places: Sequence[int], rows: Sequence[Tensor], progress: Sequence[float]
@@ -188,7 +199,7 @@ class Sampler:
                 row.uniform_(generator=self.sources[place].generator)
             draw = (uniform * self._choices[codes]).long()
             shown = (self._allowed[codes, draw][..., None] & self._bits) > 0
-        states = torch.where(available, self._missing(), int(State.ABSENT)).to(torch.int8)
+        states = torch.where(available, self._missing, int(State.ABSENT)).to(torch.int8)
         states[shown] = State.PRESENT
         return states
 
@@ -215,8 +226,14 @@ class Sampler:
         shares = torch.tensor(signal_share("scaled_linear"), dtype=torch.float32)
         return shares.to(self.device)
 
-    def _missing(self) -> Tensor:
-        """Return (M,) the state of what a step withholds: noised, or absent."""
+    @cached_property
+    def _between(self) -> Tensor:
+        """(T - 1,) the severity half-way from each step of the schedule to the next."""
+        severity = 1 - self._signal[1:]
+        return (severity[1:] + severity[:-1]) / 2
+
+    def _withheld(self) -> Tensor:
+        """Return (M,) the state of what a step of this epoch withholds: noised, or absent."""
         scheduled = self.sampling.train_noise == "scheduler"
         noised = [scheduled or self._is_noised(name) for name in self.names]
         states = np.where(noised, int(State.NOISED), int(State.ABSENT)).astype(np.int8)
@@ -261,9 +278,7 @@ class Sampler:
         """Return levels 1..T for numbers drawn uniformly from [0, 1)."""
         if self.sampling.level_scale == "steps":
             return (uniform * STEPS).long() + 1
-        severity = 1 - self._signal[1:]
-        between = (severity[1:] + severity[:-1]) / 2
-        return torch.bucketize(uniform, between) + 1
+        return torch.bucketize(uniform, self._between) + 1
 
     def _absent_noise(
         self, places: list[int], states: NDArray[np.int64], frames: Indices, like: ManySequences
@@ -307,8 +322,3 @@ class Sampler:
         share = share[:, None]
         hit = spans(found.starts[noised], found.lengths[noised], self.device)
         found.values[hit] = found.values[hit] * share.sqrt() + e * (1 - share).sqrt()
-
-
-def _joined(rows: Sequence[Tensor]) -> Tensor:
-    """Return tensors one after the other; a single one is not copied."""
-    return rows[0] if len(rows) == 1 else torch.cat([*rows])

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from merbench.execution.plan import make_plan
 from merbench.features.observation import State
 from merbench.suite.load import load_suite
-from tests.benchmarks import gpu, grids, measure, ours, overhead, scaling, whole_run
+from merbench.training.fleet import Fleet
+from tests.benchmarks import gpu, grids, measure, ours, overhead, profiles, scaling, whole_run
 from tests.benchmarks.epochs import RELEASED, RELEASED_PEAK, _against_released
 from tests.benchmarks.fold import Sizes, make_corpus, make_fold, make_grid, with_grid
 from tests.benchmarks.grids import direct, under
@@ -110,6 +111,15 @@ def test_the_gpu_script_runs_on_a_cpu_and_says_what_it_left_out(tmp_path, one_me
     assert extrapolated["cells_multiplied_by"] == 15
     assert extrapolated["seconds"] > 15 * protocol["seconds"]
     assert extrapolated["of_it_epochs_not_run"] > 0
+
+
+@pytest.mark.slow
+def test_profiles_say_where_the_time_goes() -> None:
+    result = CliRunner().invoke(profiles.main, ["--members", "2", "--conditions", "30"])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("ms in operations") == 2
+    assert "aten::bmm" in result.output
+    assert Fleet.step.__qualname__ == "Fleet.step"
 
 
 @pytest.mark.slow
