@@ -75,10 +75,10 @@ class TrainingNoise:
         )
         pieces, order = [], []
         for rows, choice in self._groups(modality, drawn):
-            some = torch.from_numpy(rows).to(features.values.device)
+            some = torch.from_numpy(rows).to(features.device)
             clean = features.take(some)
             target = self._target(modality, rows, choice.noise.family, key)
-            damage = choice.noise.draw(target, clean.values.device)
+            damage = choice.noise.draw(target, clean.device)
             pieces.append(clean.with_values(damage.apply(clean, choice.point)))
             order.append(some)
         return Ragged.concatenate(pieces).take(torch.cat(order).argsort())

@@ -275,7 +275,7 @@ class GridEvaluator:
     @property
     def _inputs_at_once(self) -> int:
         """How many inputs of a modality an encoder reads in one pass."""
-        frames = max(len(ragged.values) for ragged in self.part.features.values())
+        frames = max(ragged.total for ragged in self.part.features.values())
         return max(1, frames_at_once(self._device, share=self.share) // max(1, frames))
 
     def _lasting(

@@ -103,7 +103,7 @@ def _prepare(protocol: Protocol, division: Division) -> PreparedFold:
     corruptor = Corruptor(corpus, normaliser, protocol.seed, protocol.reserved)
     test = make_part(corpus, normaliser, fold.test, device)
     return PreparedFold(
-        make_part(corpus, normaliser, fold.train, device, shown),
+        make_part(corpus, normaliser, fold.train, device, shown, stored=True),
         make_part(corpus, normaliser, fold.valid, device),
         shape,
         GridEvaluator(test, shape, protocol.grid, corruptor, protocol.evaluation_batch),

@@ -273,7 +273,7 @@ def fit_black_box(task: CellTask, fold: PreparedFold) -> _Learnt:
     if not isinstance(method, BlackBox):
         raise TypeError(f"{method!r} is not a black box")
     seed = seeds.torch_seed("black box", task.fold.name, task.seed) % 2**31
-    method.fit(fold.train, fold.valid, FitContext(fold.shape, seed, task.class_weights))
+    method.fit(fold.train.loaded(), fold.valid, FitContext(fold.shape, seed, task.class_weights))
     arrays = method.arrays()
     return _Learnt(method, arrays, sum(a.size for a in arrays.values()), [])
 

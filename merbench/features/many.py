@@ -141,18 +141,18 @@ class Pool:
     """Lists of sequences one after the other, to read from.
 
     Attributes:
-        values: (F, D) frames of all.
-        lengths: (P,) frames of each sequence.
+        sequences: P of them.
+        lengths: (P,) frames of each.
     """
 
-    values: Tensor
+    sequences: Ragged
     lengths: Indices
 
     @classmethod
     def of(cls, lists: Sequence[Ragged]) -> Pool:
         """Put lists one after the other; a single one is not copied."""
         lengths = np.concatenate([each.lengths_on_host for each in lists])
-        return cls(joined([each.values for each in lists]), lengths)
+        return cls(lists[0] if len(lists) == 1 else Ragged.concatenate([*lists]), lengths)
 
     @cached_property
     def starts(self) -> Indices:
@@ -169,14 +169,14 @@ class Pool:
         """
         if lengths is None:
             lengths = self.lengths_of(rows)
-        total, device = int(lengths.sum()), self.values.device
-        if not len(self.values):
-            return ManySequences(self.values.new_zeros(total, self.values.shape[1]), lengths)
+        total, pool = int(lengths.sum()), self.sequences
+        if not pool.total:
+            return ManySequences(pool.values.new_zeros(total, pool.width), lengths)
         first = np.where(rows < 0, 0, self.starts[rows])
-        frames = spans(first.ravel(), lengths.ravel(), device)
+        frames = spans(first.ravel(), lengths.ravel(), pool.device)
         if (rows < 0).any():
-            frames.clamp_(max=len(self.values) - 1)
-        return ManySequences(self.values[frames], lengths)
+            frames.clamp_(max=pool.total - 1)
+        return ManySequences(pool.read(frames), lengths)
 
     def lengths_of(self, rows: Indices) -> Indices:
         """Return frames of sequences, 0 for those that are none of the pool's."""

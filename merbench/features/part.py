@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from merbench.corpus.corpus import Corpus, Kind
-from merbench.corpus.normalise import Normaliser, frame_positions
+from merbench.corpus.corpus import Corpus, Kind, Modality
+from merbench.corpus.normalise import ModalityNormaliser, Normaliser, frame_positions
 from merbench.features.ragged import Ragged
 
 
@@ -54,6 +54,69 @@ class CorpusShape:
         return tuple(sorted(self.names))
 
 
+class Stored(Ragged):
+    """Sequences whose frames stay in the corpus, and are normalised whenever they are read.
+
+    A training part would be most of what a process holds, and worker processes share the corpus.
+
+    Args:
+        modality: of the corpus.
+        norm: of the modality.
+        positions: (n,) utterances of the corpus.
+        there: (n,) False where a sequence is empty, whatever the corpus has.
+    """
+
+    def __init__(
+        self,
+        modality: Modality,
+        norm: ModalityNormaliser,
+        positions: NDArray[np.int64],
+        there: NDArray[np.bool_],
+    ) -> None:
+        vars(self).update(
+            lengths=torch.from_numpy(np.where(there, modality.lengths[positions], 0)),
+            _of=(modality, norm, positions, there),
+            _places=frame_positions(modality, positions[there]),
+        )
+
+    @property
+    def values(self) -> Tensor:
+        """(F, D) all frames, read anew whenever they are asked for."""
+        return self._read(self._places)
+
+    @property
+    def width(self) -> int:
+        """Features of a frame."""
+        return self._of[1].width
+
+    @property
+    def total(self) -> int:
+        """F, frames of all sequences."""
+        return len(self._places)
+
+    def read(self, places: Tensor) -> Tensor:
+        """Return (k,) frames, (k, D)."""
+        return self._read(self._places[places.numpy()])
+
+    def subset(self, rows: Tensor) -> Stored:
+        """Return the sequences `rows`, still in the corpus."""
+        modality, norm, positions, there = self._of
+        return Stored(modality, norm, positions[rows.numpy()], there[rows.numpy()])
+
+    def loaded(self) -> Ragged:
+        """Return the sequences with all frames in memory."""
+        return Ragged(self.values, self.lengths)
+
+    def _read(self, frames: NDArray[np.int64]) -> Tensor:
+        modality, norm, *_ = self._of
+        values = norm.apply(modality.values, frames)
+        modality.release()
+        return torch.from_numpy(values)
+
+    _of: tuple[Modality, ModalityNormaliser, NDArray[np.int64], NDArray[np.bool_]]
+    _places: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Part:
     """The normalised features of some utterances.
@@ -78,9 +141,13 @@ class Part:
         return Part(
             self.positions[rows.cpu().numpy()],
             self.labels[rows],
-            {name: ragged.take(rows) for name, ragged in self.features.items()},
+            {name: ragged.subset(rows) for name, ragged in self.features.items()},
             self.available[rows],
         )
+
+    def loaded(self) -> Part:
+        """Return the part with all its frames in memory."""
+        return replace(self, features={n: r.loaded() for n, r in self.features.items()})
 
 
 def make_part(
@@ -89,6 +156,8 @@ def make_part(
     positions: NDArray[np.int64],
     device: torch.device,
     available: NDArray[np.bool_] | None = None,
+    *,
+    stored: bool = False,
 ) -> Part:
     """Normalise some utterances and put them on a device.
 
@@ -98,17 +167,16 @@ def make_part(
         positions: (n,) the utterances.
         device: where to.
         available: (n, M) which of their modalities are shown; all that are there if None.
+        stored: whether frames stay in the corpus until they are read, if the device is a CPU.
     """
     shown = corpus.available[positions] if available is None else available
-    features = {}
+    features: dict[str, Ragged] = {}
     for column, (modality, norm) in enumerate(
         zip(corpus.modalities, normaliser.modalities, strict=True)
     ):
-        there = shown[:, column]
-        values = norm.apply(modality.values, frame_positions(modality, positions[there]))
-        modality.release()
-        lengths = torch.from_numpy(np.where(there, modality.lengths[positions], 0))
-        features[modality.name] = Ragged(torch.from_numpy(values), lengths).to(device)
+        kept = Stored(modality, norm, positions, shown[:, column])
+        at_hand = stored and device.type == "cpu"
+        features[modality.name] = kept if at_hand else Ragged(kept.values, kept.lengths).to(device)
     return Part(
         positions,
         torch.from_numpy(corpus.labels[positions]).to(device),

@@ -44,6 +44,20 @@ class Ragged:
         """Features of a frame."""
         return self.values.shape[1]
 
+    @property
+    def total(self) -> int:
+        """F, frames of all sequences."""
+        return len(self.values)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sequences are."""
+        return self.lengths.device
+
+    def read(self, places: Tensor) -> Tensor:
+        """Return copies of (k,) frames, (k, D), by their places in `values`."""
+        return self.values[places]
+
     @cached_property
     def lengths_on_host(self) -> NDArray[np.int64]:
         """(n,) the lengths again, where they can be computed with at once."""
@@ -61,13 +75,13 @@ class Ragged:
         return torch.repeat_interleave(
             torch.arange(len(self), device=self.lengths.device),
             self.lengths,
-            output_size=len(self.values),
+            output_size=self.total,
         )
 
     @cached_property
     def position(self) -> Tensor:
         """(F,) each frame's place in its sequence."""
-        return torch.arange(len(self.values), device=self.row.device) - self.starts[self.row]
+        return torch.arange(self.total, device=self.row.device) - self.starts[self.row]
 
     def with_values(self, values: Tensor) -> Ragged:
         """Return the same layout with other frames."""
@@ -79,11 +93,19 @@ class Ragged:
         first = self.starts[rows] - (lengths.cumsum(0) - lengths)
         frames = torch.repeat_interleave(first, lengths)
         frames += torch.arange(len(frames), device=frames.device)
-        return Ragged(self.values[frames], lengths)
+        return Ragged(self.read(frames), lengths)
+
+    def subset(self, rows: Tensor) -> Ragged:
+        """Return the sequences `rows`, as `take` does, but read no sooner than these are."""
+        return self.take(rows)
+
+    def loaded(self) -> Ragged:
+        """Return the sequences with all frames in memory."""
+        return self
 
     def fills(self, length: int) -> bool:
         """Say whether every sequence has so many frames, if none has more."""
-        return len(self.values) == len(self) * length
+        return self.total == len(self) * length
 
     def padded(self, at_least: int = 1) -> Padded:
         """Return the sequences padded with zeros to the longest, and to `at_least` frames."""

@@ -247,7 +247,7 @@ def _where_available(
     if not any(map(len, rows)):
         return found
     some = [
-        ragged if len(mine) == len(ragged) else ragged.take(mine)
+        ragged if len(mine) == len(ragged) else ragged.subset(mine)
         for ragged, mine in zip(inputs, rows, strict=True)
     ]
     embedded = readers.embed(modality, some, state)

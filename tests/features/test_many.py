@@ -31,7 +31,7 @@ def test_lists_given_twice_lie_in_the_pool_once() -> None:
 
 def test_a_pool_of_one_list_is_not_a_copy() -> None:
     only = ragged(2, 1)
-    assert Pool.of([only]).values is only.values
+    assert Pool.of([only]).sequences is only
 
 
 @pytest.mark.parametrize("lists", [[ragged(3, 0, 1, 2)], [ragged(3, 0), ragged(1, 2, first=6.0)]])
