@@ -52,8 +52,9 @@ class Modality:
         """(N,) True where the modality is natively absent."""
         return np.equal(self.lengths, 0)
 
-    def release(self) -> None:
-        """Give back memory that reading the features took and that can be had again."""
+    def read(self, frames: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return copies of (n,) frames, (n, width), by their places in `values`."""
+        return self.values[frames]
 
     def sequence(self, utterance: int) -> NDArray[np.float32]:
         """Return the (T, width) features of one utterance."""

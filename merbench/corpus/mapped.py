@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import mmap
+import os
+import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +37,45 @@ class MappedModality(Modality):
         state = (self.name, self.kind, self.values_file, self.offsets_file, self.values.shape)
         return (_open_again, state)
 
+    def read(self, frames: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return copies of (n,) frames, (n, width), by their places in `values`.
+
+        Frames that follow one another are read from the file at once. No page of the mapping is
+        touched: such pages would count as this process's memory until they are let go, and cost a
+        fault each when they are next asked for.
+
+        Raises:
+            ProblemError: the file is shorter than when it was opened.
+        """
+        if not len(frames) or not hasattr(os, "preadv"):
+            return super().read(frames)
+        found = np.empty((len(frames), self.width), np.float32)
+        of_frame = self.width * found.itemsize
+        runs = np.flatnonzero(np.diff(frames, prepend=-2) != 1)
+        places = (frames[runs] * of_frame + self._header).tolist()
+        starts = (runs * of_frame).tolist()
+        into, file = found.reshape(-1).view(np.uint8).data, self._file
+        for place, start, end in zip(places, starts, [*starts[1:], len(into)], strict=True):
+            _fill(into[start:end], file, place, self.values_file)
+        return found
+
     def release(self) -> None:
         """Let go of the pages that were read: the file still has them, and so does its cache."""
         mapped = getattr(self.values, "_mmap", None)
         if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)
+
+    @cached_property
+    def _file(self) -> int:
+        file = os.open(self.values_file, os.O_RDONLY)
+        weakref.finalize(self, os.close, file)
+        return file
+
+    @cached_property
+    def _header(self) -> int:
+        """Bytes of the file before its first frame."""
+        mapping = cast("np.memmap[Any, np.dtype[np.float32]]", self.values)
+        return int(mapping.offset)
 
     @classmethod
     def open(cls, name: str, kind: Kind, values_file: Path, offsets_file: Path) -> MappedModality:
@@ -57,6 +94,17 @@ class MappedModality(Modality):
             what = f"{offsets_file}: entry {falls[0] + 1}: offsets must not decrease"
             raise ProblemError("offsets", what)
         return cls(name, kind, values, offsets, values_file.resolve(), offsets_file.resolve())
+
+
+def _fill(into: memoryview, file: int, place: int, path: Path) -> None:
+    """Fill a buffer with what a file has at a place."""
+    while len(into):
+        count = os.preadv(file, [into], place)
+        if not count:
+            raise ProblemError(
+                "shape", f"{path}: has become shorter; leave a corpus alone while it is in use"
+            )
+        into, place = into[count:], place + count
 
 
 def _open_again(

@@ -13,7 +13,7 @@ from merbench.errors import CorpusError
 
 _BLOCK = 1 << 14
 # So many numbers are normalised at a time: in float64 they stay in a core's cache.
-_NUMBERS = 1 << 16
+_NUMBERS = 1 << 17
 # A column whose spread is this small a share of its size is constant up to float32 rounding.
 _CONSTANT = 1e-6
 
@@ -43,30 +43,37 @@ class ModalityNormaliser:
         """Number of columns that stay."""
         return len(self.keep)
 
-    def apply(
-        self, values: NDArray[np.float32], frames: NDArray[np.int64] | None = None
-    ) -> NDArray[np.float32]:
-        """Normalise raw frames, some thousand at a time: only the result is ever held whole.
+    def read(self, modality: Modality, frames: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Normalise frames of a corpus, some thousand at a time: only the result is held whole.
 
         Args:
-            values: (F, D) raw frames.
-            frames: (n,) which of them, in the order wanted; all of them if None.
+            modality: of the corpus.
+            frames: (n,) which of its frames, in the order wanted.
+
+        Returns:
+            (n, k), as `apply` has them.
+        """
+        out = np.empty((len(frames), self.width), np.float32)
+        for block in _blocks(len(frames), max(1, _NUMBERS // modality.width)):
+            out[block] = self.apply(modality.read(frames[block]))
+        return out
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normalise raw frames.
+
+        Args:
+            values: (n, D) raw frames.
 
         Returns:
             (n, k) float32 with zero mean and unit variance over the training frames; NaN -> 0.
         """
-        chosen = np.arange(len(values)) if frames is None else frames
-        out = np.empty((len(chosen), self.width), np.float32)
-        for block in _blocks(len(chosen), max(1, _NUMBERS // self.width)):
-            some = values[chosen[block]]
-            kept = some if self.width == values.shape[1] else some[:, self.keep]
-            scaled = kept - self.mean
-            scaled /= self.sd
-            holes = np.isnan(scaled)
-            if holes.any():
-                scaled[holes] = 0.0
-            out[block] = scaled
-        return out
+        kept = values if self.width == values.shape[1] else values[:, self.keep]
+        scaled = kept - self.mean
+        scaled /= self.sd
+        holes = np.isnan(scaled)
+        if holes.any():
+            scaled[holes] = 0.0
+        return scaled.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -135,13 +142,13 @@ def _fit(corpus: Corpus, modality: Modality, train: NDArray[np.int64]) -> Modali
     count = np.zeros(modality.width, np.int64)
     total = np.zeros(modality.width)
     for block in _blocks(len(frames)):
-        x = modality.values[frames[block]].astype(np.float64)
+        x = modality.read(frames[block]).astype(np.float64)
         count += (~np.isnan(x)).sum(axis=0)
         total += np.nansum(x, axis=0)
     mean = total / np.maximum(count, 1)
     squares = np.zeros(modality.width)
     for block in _blocks(len(frames)):
-        x = modality.values[frames[block]].astype(np.float64)
+        x = modality.read(frames[block]).astype(np.float64)
         squares += np.nansum((x - mean) ** 2, axis=0)
     sd = np.sqrt(squares / np.maximum(count, 1))
     mostly_nan = 2 * count < len(frames)
@@ -152,14 +159,15 @@ def _fit(corpus: Corpus, modality: Modality, train: NDArray[np.int64]) -> Modali
             f"corpus {corpus.name!r}: modality {modality.name!r} has no column that varies in the "
             f"training part ({mostly_nan.sum()} mostly NaN, {constant.sum()} constant)"
         )
-    blocks = _blocks(len(modality.values))
-    filled = sum(int(np.isnan(modality.values[block][:, keep]).sum()) for block in blocks)
-    modality.release()
+    everything = np.arange(len(modality.values))
     return ModalityNormaliser(
         keep=keep,
         mean=mean[keep],
         sd=sd[keep],
         mostly_nan=tuple(np.flatnonzero(mostly_nan).tolist()),
         constant=tuple(np.flatnonzero(constant).tolist()),
-        filled=filled,
+        filled=sum(
+            int(np.isnan(modality.read(everything[block])[:, keep]).sum())
+            for block in _blocks(len(everything))
+        ),
     )

@@ -99,5 +99,5 @@ class Donors:
         if self.normaliser is None:
             raise ValueError("these donors were built without a normaliser")
         modality = self.corpus.modalities[self.modality]
-        raw = modality.values[modality.offsets[donors] + positions]
+        raw = modality.read(modality.offsets[donors] + positions)
         return self.normaliser.modalities[self.modality].apply(raw)

@@ -22,6 +22,10 @@ from merbench.features.ragged import Ragged
 from merbench.methods.base import Stage
 from merbench.training.loop import TrainingData
 
+# Of a modality in training a process holds so many bytes at most: what takes more is read from the
+# corpus, which all processes share, for each batch. That costs a few percent of a step.
+HELD = 1 << 28
+
 
 @dataclass(frozen=True)
 class PreparedFold:
@@ -103,7 +107,7 @@ def _prepare(protocol: Protocol, division: Division) -> PreparedFold:
     corruptor = Corruptor(corpus, normaliser, protocol.seed, protocol.reserved)
     test = make_part(corpus, normaliser, fold.test, device)
     return PreparedFold(
-        make_part(corpus, normaliser, fold.train, device, shown, stored=True),
+        make_part(corpus, normaliser, fold.train, device, shown, held=HELD),
         make_part(corpus, normaliser, fold.valid, device),
         shape,
         GridEvaluator(test, shape, protocol.grid, corruptor, protocol.evaluation_batch),

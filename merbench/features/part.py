@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +95,11 @@ class Stored(Ragged):
         """F, frames of all sequences."""
         return len(self._places)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all frames, were they in memory."""
+        return 4 * self.total * self.width
+
     def read(self, places: Tensor) -> Tensor:
         """Return (k,) frames, (k, D)."""
         return self._read(self._places[places.numpy()])
@@ -109,9 +115,7 @@ class Stored(Ragged):
 
     def _read(self, frames: NDArray[np.int64]) -> Tensor:
         modality, norm, *_ = self._of
-        values = norm.apply(modality.values, frames)
-        modality.release()
-        return torch.from_numpy(values)
+        return torch.from_numpy(norm.read(modality, frames))
 
     _of: tuple[Modality, ModalityNormaliser, NDArray[np.int64], NDArray[np.bool_]]
     _places: NDArray[np.int64]
@@ -157,7 +161,7 @@ def make_part(
     device: torch.device,
     available: NDArray[np.bool_] | None = None,
     *,
-    stored: bool = False,
+    held: float = math.inf,
 ) -> Part:
     """Normalise some utterances and put them on a device.
 
@@ -167,7 +171,8 @@ def make_part(
         positions: (n,) the utterances.
         device: where to.
         available: (n, M) which of their modalities are shown; all that are there if None.
-        stored: whether frames stay in the corpus until they are read, if the device is a CPU.
+        held: a modality that takes more bytes stays in the corpus until it is read, if the device
+            is a CPU.
     """
     shown = corpus.available[positions] if available is None else available
     features: dict[str, Ragged] = {}
@@ -175,8 +180,8 @@ def make_part(
         zip(corpus.modalities, normaliser.modalities, strict=True)
     ):
         kept = Stored(modality, norm, positions, shown[:, column])
-        at_hand = stored and device.type == "cpu"
-        features[modality.name] = kept if at_hand else Ragged(kept.values, kept.lengths).to(device)
+        stays = kept.nbytes > held and device.type == "cpu"
+        features[modality.name] = kept if stays else kept.loaded().to(device)
     return Part(
         positions,
         torch.from_numpy(corpus.labels[positions]).to(device),

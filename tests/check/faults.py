@@ -53,8 +53,8 @@ def _kept(x, p):
 LABELS = Fault(
     "a fifth of one class's training labels swapped",
     "execution/prepare.py",
-    "        make_part(corpus, normaliser, fold.train, device, shown, stored=True),\n",
-    "        _swapped(make_part(corpus, normaliser, fold.train, device, shown, stored=True)),\n",
+    "        make_part(corpus, normaliser, fold.train, device, shown, held=HELD),\n",
+    "        _swapped(make_part(corpus, normaliser, fold.train, device, shown, held=HELD)),\n",
     """
 
 def _swapped(part):

@@ -2,7 +2,9 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pickle
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -10,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from merbench.corpus.layouts.write import write_corpus
 from merbench.corpus.load import load_corpus, recognised_by
@@ -237,6 +241,31 @@ def resident_file_pages() -> int:
     return int(status.partition("RssFile:")[2].split()[0]) * 1024
 
 
+RUN = st.tuples(st.integers(0, 59), st.integers(0, 60)).map(lambda ends: list(range(*ends)))
+
+
+@given(
+    st.lists(RUN | st.lists(st.integers(0, 59), max_size=9), max_size=5).map(
+        lambda runs: [*chain(*runs)]
+    )
+)
+def test_frames_read_from_the_file_are_those_of_the_mapping(stored_modality, frames):
+    frames = np.asarray(frames, np.int64)
+    found = stored_modality.read(frames)
+    assert found.dtype == np.float32 and found.flags.writeable
+    assert np.array_equal(found, stored_modality.values[frames])
+
+
+@pytest.fixture(scope="module")
+def stored_modality(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("native") / "corpus"
+    corpus = make_corpus(20, streams=THREE)
+    write_corpus(corpus, folder, "native")
+    found = load_corpus(folder).modalities[0]
+    assert len(found.values) >= 60
+    return found
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
 def test_features_that_were_read_are_let_go_of_and_read_again(tmp_path):
     corpus = make_corpus(400, streams=(Stream("audio", 500, 60), Stream("face", 300, 50)))
@@ -249,5 +278,24 @@ def test_features_that_were_read_are_let_go_of_and_read_again(tmp_path):
     mapped.release()
     assert resident_file_pages() - before < 0.2 * mapped.values.nbytes
     assert float(mapped.values.sum()) == total
-    corpus.modalities[0].release()  # in memory there is nothing to give back
-    assert np.array_equal(corpus.modalities[0].values, mapped.values)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
+def test_frames_that_are_read_leave_no_page_of_the_mapping_behind(tmp_path):
+    corpus = make_corpus(400, streams=(Stream("audio", 500, 60), Stream("face", 3, 5)))
+    write_corpus(corpus, tmp_path / "native", "native")
+    mapped = load_corpus(tmp_path / "native").modalities[0]
+    before = resident_file_pages()
+    found = mapped.read(np.arange(len(mapped.values)))
+    assert found.nbytes > 5_000_000
+    assert resident_file_pages() - before < 0.1 * found.nbytes
+    assert np.array_equal(found, corpus.modalities[0].values)
+
+
+def test_a_file_that_becomes_shorter_is_an_error_and_not_noise(tmp_path):
+    corpus = make_corpus(20, streams=(Stream("audio", 30, 5), Stream("face", 3, 5)))
+    write_corpus(corpus, tmp_path / "native", "native")
+    mapped = load_corpus(tmp_path / "native").modalities[0]
+    os.truncate(mapped.values_file, mapped.values_file.stat().st_size // 2)
+    with pytest.raises(CorpusError, match=r"has become shorter; leave a corpus alone"):
+        mapped.read(np.arange(len(mapped.values)))

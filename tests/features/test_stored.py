@@ -1,6 +1,7 @@
 """A training part whose frames stay in the corpus: the same numbers, and none of the memory."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 
@@ -34,7 +35,7 @@ def both(draw):
     hidden = np.random.default_rng(draw(st.integers(0, 99))).random((len(positions), 3)) < 0.2
     shown = corpus.available[positions] & ~hidden
     normaliser = fit_normaliser(corpus, np.arange(N))
-    return [make_part(corpus, normaliser, positions, CPU, shown, stored=s) for s in (False, True)]
+    return [make_part(corpus, normaliser, positions, CPU, shown, held=h) for h in (math.inf, -1)]
 
 
 def same(plain, stored):
@@ -66,11 +67,15 @@ def test_what_is_read_from_the_corpus_is_what_memory_would_hold(parts, data):
         same(ragged, plain.select(torch.arange(len(plain))).features[name])
 
 
-def test_a_fold_keeps_in_memory_what_is_read_again_and_again_and_leaves_the_rest():
+def test_a_fold_leaves_what_is_large_in_training_and_holds_the_rest(monkeypatch):
     corpus = make_corpus(N)
     one, two, three = np.split(np.arange(N), [16, 20])
+    sizes = {m.name: 4 * int(m.lengths[one].sum()) * m.width for m in corpus.modalities}
+    _, middle, large = sorted(sizes, key=sizes.__getitem__)
+    monkeypatch.setattr("merbench.execution.prepare.HELD", sizes[middle])
     fold = prepare(protocol(corpus), Division(Fold("0", one, two, three)))
-    assert all(isinstance(ragged, Stored) for ragged in fold.train.features.values())
+    left = {name for name, ragged in fold.train.features.items() if isinstance(ragged, Stored)}
+    assert left == {large}
     others = [*fold.valid.features.values(), *fold.evaluator.part.features.values()]
     assert not any(isinstance(ragged, Stored) for ragged in others)
 
@@ -89,7 +94,8 @@ corpus = load_corpus("native:" + sys.argv[1])
 everyone = np.arange(len(corpus))
 normaliser = fit_normaliser(corpus, everyone)
 before = resident()
-part = make_part(corpus, normaliser, everyone, torch.device("cpu"), stored=sys.argv[2] == "stored")
+held = 0 if sys.argv[2] == "stored" else float("inf")
+part = make_part(corpus, normaliser, everyone, torch.device("cpu"), held=held)
 total = 0.0
 for rows in torch.randperm(len(corpus)).split(64):
     total += float(part.features["video"].take(rows).values.sum())
