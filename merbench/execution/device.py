@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -37,3 +39,19 @@ def fleet_size(wanted: int | Literal["auto"], device: str) -> int:
     if wanted != "auto":
         return wanted
     return _ON_GPU if device.startswith("cuda") else _ON_CPU
+
+
+def takes_tf32(wanted: Literal["auto", "float32", "tf32"], device: str) -> bool:
+    """Say whether products in training keep ten bits of their factors: never on a CPU."""
+    return wanted != "float32" and device.startswith("cuda")
+
+
+@contextmanager
+def products(*, tf32: bool = False) -> Iterator[None]:
+    """Let matrix products keep all bits of float32 numbers, or ten, whatever was set before."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -15,7 +15,7 @@ from merbench.corruption.donors import reserved_donors
 from merbench.corruption.grid import build_grid, unmet
 from merbench.errors import ConfigError, did_you_mean
 from merbench.execution.build import build_methods, missing_column, noise_column
-from merbench.execution.device import fleet_size
+from merbench.execution.device import fleet_size, takes_tf32
 from merbench.execution.keys import Keys
 from merbench.execution.protocol import Division, Protocol
 from merbench.methods.base import Method, NetworkMethod, Stage
@@ -203,6 +203,7 @@ def make_plan(loaded: LoadedSuite, device: str = "cpu") -> Plan:
         evaluation_batch=suite.numerics.evaluation_batch,
         device=device,
         fleet=fleet_size(suite.numerics.fleet, device),
+        tf32=takes_tf32(suite.numerics.matmul, device),
     )
     return lay_out(loaded, protocol, folds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,7 +47,21 @@ class PreparedFold:
     notes: tuple[str, ...]
 
     def training_data(self, stage: Stage) -> TrainingData:
-        """Return what the training of a stage may see: no test utterance."""
+        """Return what the training of a stage may see: no test utterance.
+
+        What the last stage saw is remembered: all seeds of a fold share what is drawn for it.
+        """
+        kind = (stage.sampling.absent_input, stage.validation, stage.sampling.train_noise)
+        if kind not in self._seen:
+            self._seen.clear()
+            self._seen[kind] = self._drawn_for(stage)
+        return self._seen[kind]
+
+    @cached_property
+    def _seen(self) -> dict[tuple[str, ...], TrainingData]:
+        return {}
+
+    def _drawn_for(self, stage: Stage) -> TrainingData:
         corruptor, device = self.evaluator.corruptor, self.train.labels.device
         stand_ins: dict[str, Ragged] = {}
         for index, modality in enumerate(self.shape.modalities):

@@ -29,6 +29,7 @@ class Protocol:
         evaluation_batch: rows fused at once.
         device: where tensors live, such as `cpu` or `cuda:0`.
         fleet: networks of one stage that train at once, at most.
+        tf32: whether products keep ten bits of their factors in training.
     """
 
     corpus: Corpus
@@ -39,11 +40,13 @@ class Protocol:
     evaluation_batch: int
     device: str
     fleet: int = 1
+    tf32: bool = False
 
     @property
     def form(self) -> str:
-        """How networks are trained: alone, or so many at once at most."""
-        return "single" if self.fleet == 1 else f"fleet of {self.fleet}"
+        """How networks are trained: alone, or so many at once at most; by which products."""
+        form = "single" if self.fleet == 1 else f"fleet of {self.fleet}"
+        return f"{form}, tf32" if self.tf32 else form
 
     @cached_property
     def token(self) -> str:

@@ -22,6 +22,7 @@ from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
 from merbench.evaluation.memory import evaluate_as_fits, ran_out
 from merbench.evaluation.predictions import Block
+from merbench.execution.device import products
 from merbench.execution.memory import give_back, peak_memory
 from merbench.execution.plan import CellTask, StageTask
 from merbench.execution.prepare import PreparedFold, forget_noise, prepare
@@ -65,11 +66,12 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
     Raises:
         StorageError: what they make cannot be written.
     """
-    with cpu_threads(protocol.threads):
+    with cpu_threads(protocol.threads), products():
         if protocol.device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(protocol.device)
         started = time.perf_counter()
-        trained = train_together(tasks, protocol, store)
+        with products(tf32=protocol.tf32):
+            trained = train_together(tasks, protocol, store)
         give_back()
         share = (time.perf_counter() - started) / len(tasks)
         return [_end(task, trained.get(task.folder), share, protocol, store) for task in tasks]

@@ -112,11 +112,14 @@ class NumericsConfig(Config):
         evaluation_batch: rows that are fused at once in evaluation.
         fleet: networks of one stage that train at once, at most: `auto` is 1 on a CPU and 32 on a
             GPU; fewer where memory does not hold as many.
+        matmul: what matrix products keep of their factors in training: all of a float32 number, or,
+            on a GPU, the ten bits of `tf32`; `auto` is tf32 on a GPU. Evaluation keeps all.
     """
 
     threads: PositiveInt = 1
     evaluation_batch: PositiveInt = 4096
     fleet: PositiveInt | Literal["auto"] = "auto"
+    matmul: Literal["auto", "float32", "tf32"] = "auto"
 
 
 class Suite(Config):

@@ -23,10 +23,10 @@ from merbench.features.many import ManySequences, Pool, distinct, put
 from merbench.features.observation import ObservedModality, State
 from merbench.features.ragged import Ragged
 from merbench.methods.base import Batch, Network, Selection, Stage, TeacherRows
-from merbench.methods.parts.draws import of_members
 from merbench.methods.parts.encoders import Encoder, ReadModality
 from merbench.training.batches import Batches
 from merbench.training.course import make_optimiser, take_step
+from merbench.training.recorder import Recorder
 from merbench.training.validate import Rows, Validator, score_all
 
 _CLIP_EPSILON = 1e-6
@@ -78,6 +78,11 @@ class _Some(NamedTuple):
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
 
+    def before(self, *given: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return arguments that lie in the same memory whenever they are given, and the others."""
+        own = (self.parameters, self.buffers)
+        return (own, given) if self.places is None else ((), (*own, *given))
+
 
 class Fleet:
     """Networks of one stage and one layout, with an optimiser for all.
@@ -107,6 +112,7 @@ class Fleet:
         self.rows = torch.stack([_row(network, self.spans) for network in networks])
         self.optimised = list(self.rows.unbind())
         self.optimiser = make_optimiser(stage.training, self.optimised)
+        self.recorder = Recorder()
         self.places = torch.arange(len(networks), device=self.rows.device)
         self.parameters = {span.name: span.of(self.rows) for span in self.spans}
         by_name = {span.name: span for span in self.spans}
@@ -143,19 +149,27 @@ class Fleet:
         """
         some = self._some(places)
         parameters = {name: p.detach().requires_grad_() for name, p in some.parameters.items()}
-        inputs = self._inputs(batches, parameters)
-        with of_members([self.generators[place] for place in places]):
-            terms = torch.vmap(self._loss)(parameters, some.buffers, inputs)
-        total = torch.stack(list(terms.values())).sum()
-        found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
+        features, inputs = self._features(batches, parameters), self._inputs(batches)
+        # Behind the encoders all shapes are those of a batch.
+        terms, found, behind = self.recorder(
+            self._losses,
+            ("losses", batches.states.shape),
+            [self.generators[place] for place in places],
+            *some.before(inputs, {slot: each.detach() for slot, each in features.items()}),
+        )
         if some.places is not None:
             for name, buffer in some.buffers.items():
                 self.buffers[name][some.places] = buffer
+        ways = (found, _through(features, behind, parameters))
         gradients = self.rows.new_empty(len(places), self.rows.shape[1])
-        for span, gradient in zip(self.spans, found, strict=True):
-            span.of(gradients).copy_(gradient)
+        for span in self.spans:
+            mine = [way[span.name] for way in ways if span.name in way]
+            if mine:
+                span.of(gradients).copy_(sum(mine[1:], mine[0]))
+            else:
+                span.of(gradients).zero_()
         self._update(gradients, places, lr)
-        return {name: term.detach() for name, term in terms.items()}
+        return {name: term.clone() for name, term in terms.items()}
 
     def scores(
         self, places: Sequence[int], validators: Sequence[Validator]
@@ -174,8 +188,8 @@ class Fleet:
         parameters = {name: p[rows] for name, p in self.parameters.items()}
         return _Some(rows, parameters, {name: b[rows] for name, b in self.buffers.items()})
 
-    def _inputs(self, batches: Batches, parameters: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Return what the members' losses are computed from; bodies have read the sequences."""
+    def _features(self, batches: Batches, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return encoder -> (n, B, E): what its body makes of each utterance's sequence."""
         features: dict[str, Tensor] = {}
         members = self.places[: len(batches.labels), None]
         for name, (sequences, rows) in batches.observed.items():
@@ -183,9 +197,12 @@ class Fleet:
                 # Many rows may read one sequence. The gradient of `gather` would add up theirs in
                 # any order on a GPU, that of an index does so in one.
                 features[slot] = bodies[members, rows]
+        return features
+
+    def _inputs(self, batches: Batches) -> dict[str, Any]:
+        """Return what else the members' losses are computed from."""
         progress = put(np.array(batches.progress), self.rows.device).to(self.rows.dtype)
         return {
-            "features": features,
             "labels": batches.labels,
             "states": batches.states,
             "available": batches.available,
@@ -220,8 +237,37 @@ class Fleet:
         tensors = {f"network.{name}": t for name, t in [*parameters.items(), *buffers.items()]}
         return functional_call(self.door, tensors, (use,))
 
+    def _losses(
+        self,
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        inputs: dict[str, Any],
+        features: dict[str, Tensor],
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+        """Return the terms of the losses, (n,), and the gradients of parameters and features.
+
+        What a loss does not depend on has none.
+        """
+        groups = [
+            {k: t.detach().requires_grad_() for k, t in each.items()}
+            for each in (parameters, features)
+        ]
+        terms = torch.vmap(self._loss)(groups[0], buffers, inputs, groups[1])
+        total = torch.stack(list(terms.values())).sum()
+        wanted = [tensor for group in groups for tensor in group.values()]
+        found = iter(torch.autograd.grad(total, wanted, allow_unused=True))
+        some = [
+            {k: gradient for k, gradient in zip(group, found, strict=False) if gradient is not None}
+            for group in groups
+        ]
+        return {name: term.detach() for name, term in terms.items()}, some[0], some[1]
+
     def _loss(
-        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: dict[str, Any]
+        self,
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        inputs: dict[str, Any],
+        features: dict[str, Tensor],
     ) -> dict[str, Tensor]:
         """Return the terms of one member's loss (under `torch.vmap`)."""
         states = inputs["states"]
@@ -230,7 +276,7 @@ class Fleet:
             states,
             inputs["available"],
             {
-                name: _read_already(inputs["features"], states[:, column])
+                name: _read_already(features, states[:, column])
                 for column, name in enumerate(self.shape.names)
             },
             {name: TeacherRows(*rows) for name, rows in inputs["teacher"].items()},
@@ -241,6 +287,16 @@ class Fleet:
             parameters, buffers, lambda network: self.stage.loss(network, batch)
         )
         return found
+
+    def _logits(
+        self,
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        embeddings: dict[str, Tensor],
+        states: Tensor,
+    ) -> Any:
+        """Return one member's logits (under `torch.vmap`)."""
+        return self._use(parameters, buffers, lambda network: network.fuse(embeddings, states))
 
     def _update(self, gradients: Tensor, places: Sequence[int], lr: float) -> None:
         """Clip each sub-network's part of (n, P) gradients, and take Adam's step, for some."""
@@ -302,16 +358,31 @@ class _Readers:
         }
         states = pad_sequence([each.states for each in rows], batch_first=True)
 
-        def logits(
-            parameters: dict[str, Tensor],
-            buffers: dict[str, Tensor],
-            embeddings: dict[str, Tensor],
-            states: Tensor,
-        ) -> Any:
-            return self.fleet._use(parameters, buffers, lambda n: n.fuse(embeddings, states))
-
-        found = torch.vmap(logits)(self.some.parameters, self.some.buffers, embeddings, states)
+        found = self.fleet.recorder(
+            torch.vmap(self.fleet._logits),
+            ("logits", states.shape),
+            (),
+            *self.some.before(embeddings, states),
+        ).clone()
         return [own[: len(each.states)] for own, each in zip(found, rows, strict=True)]
+
+
+def _through(
+    features: Mapping[str, Tensor],
+    behind: Mapping[str, Tensor],
+    parameters: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Return the gradients of the bodies' parameters, given those of some features."""
+    some = [slot for slot in behind if features[slot].requires_grad]
+    if not some:
+        return {}
+    found = torch.autograd.grad(
+        [features[slot] for slot in some],
+        list(parameters.values()),
+        [behind[slot] for slot in some],
+        allow_unused=True,
+    )
+    return {n: g for n, g in zip(parameters, found, strict=True) if g is not None}
 
 
 def _read_already(features: Mapping[str, Tensor], states: Tensor) -> ObservedModality:

@@ -107,6 +107,7 @@ class Asked:
     help="what tests.benchmarks.devices has written, for the tables",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, help="processes, for the protocol")
+@click.option("--epochs", type=click.IntRange(1), help="of each stage, for the protocol")
 @click.option("--quick", is_flag=True, help="a tenth of everything, to see that it works")
 def main(
     out: Path,
@@ -117,6 +118,7 @@ def main(
     only: tuple[str, ...],
     on_cpu: Path | None,
     jobs: int,
+    epochs: int | None,
     quick: bool,
 ) -> None:
     """Measure."""
@@ -128,6 +130,8 @@ def main(
     asked = Asked(
         device, sizes, conditions, rounds, parts=frozenset(only), on_cpu=on_cpu, jobs=jobs
     )
+    if epochs is not None:
+        asked = replace(asked, extents=(Extent(epochs=epochs),))
     if quick:
         extent = Extent(max(60, sizes.total), folds=2, seeds=1, epochs=1, severities=1, fleet=30)
         small = Small(utterances=60, folds=1, seeds=2, epochs=1, methods=("modality_dropout",))

@@ -18,17 +18,64 @@ from torch import Tensor, nn
 # Fills a tensor.
 Draw = Callable[[Tensor, torch.Generator | None], object]
 
-_members: ContextVar[Sequence[torch.Generator] | None] = ContextVar("members", default=None)
+# Gives what the members of a `torch.vmap` draw, (N, ...) of the shape of a tensor.
+Source = Callable[[Tensor, Draw], Tensor]
+
+_source: ContextVar[Source | None] = ContextVar("source", default=None)
 
 
 @contextmanager
-def of_members(generators: Sequence[torch.Generator]) -> Iterator[None]:
-    """Let members of a `torch.vmap`, in their order, draw from generators of their own."""
-    token = _members.set(generators)
+def drawing_from(source: Source) -> Iterator[None]:
+    """Let the members of a `torch.vmap` draw from a source."""
+    token = _source.set(source)
     try:
         yield
     finally:
-        _members.reset(token)
+        _source.reset(token)
+
+
+class MemberDraws:
+    """Lets each member draw from a generator of its own, and remembers what was asked for.
+
+    Args:
+        generators: of the members, in their order.
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        self.generators = generators
+        self.asked: list[tuple[Callable[[], Tensor], Draw]] = []
+
+    def __call__(self, like: Tensor, draw: Draw) -> Tensor:
+        """Draw what is asked for."""
+        shape, dtype, device = like.shape, like.dtype, like.device
+        self.asked.append((lambda: torch.empty(shape, dtype=dtype, device=device), draw))
+        return _fill(_empty(like), draw, self.generators)
+
+    def again(
+        self, generators: Sequence[torch.Generator], into: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
+        """Draw all that was asked for once more, in that order; into tensors that are there."""
+        tensors = [empty() for empty, _ in self.asked] if into is None else into
+        return [
+            _fill(tensor, draw, generators)
+            for tensor, (_, draw) in zip(tensors, self.asked, strict=True)
+        ]
+
+    def blank(self) -> list[Tensor]:
+        """Return zeros in place of all that was asked for; no generator is touched."""
+        return [empty().zero_() for empty, _ in self.asked]
+
+
+def handed_out(drawn: Sequence[Tensor]) -> Source:
+    """Return a source of what was drawn before, in the order in which it is asked for."""
+    left = iter(drawn)
+    return lambda like, draw: next(left)
+
+
+def _fill(drawn: Tensor, draw: Draw, generators: Sequence[torch.Generator]) -> Tensor:
+    for member, generator in zip(drawn, generators, strict=True):
+        draw(member, generator)
+    return drawn
 
 
 def _empty(like: Tensor) -> Tensor:
@@ -55,16 +102,15 @@ class _DrawForMembers(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, like: Tensor, draw: Draw) -> tuple[Tensor, int]:
-        generators = _members.get() or ()
-        drawn = _empty(like.movedim(in_dims[0], 0))
-        for member, generator in zip(drawn, generators, strict=True):
-            draw(member, generator)
-        return drawn, 0
+        source = _source.get()
+        if source is None:
+            raise RuntimeError("nothing to draw from for the members of this torch.vmap")
+        return source(like.movedim(in_dims[0], 0), draw), 0
 
 
 def _drawn(like: Tensor, draw: Draw) -> Tensor:
     """Return what is drawn into a tensor of the shape of `like`."""
-    if _members.get() is None:
+    if _source.get() is None:
         drawn = _empty(like)
         draw(drawn, None)
         return drawn

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -65,6 +66,7 @@ def _launch(
         frames,
         width=width,
         block=_SEQUENCES,
+        precision="tf32x3" if torch.get_float32_matmul_precision() == "highest" else "tf32",
         num_warps=_WARPS,
         num_stages=1,
     )
@@ -83,9 +85,9 @@ def _tanh(x):
 
 
 @triton.jit
-def _times(x, weight, start):
-    """Add a product of float32's precision: three of the matrix unit's."""
-    return tl.dot(x, tl.load(weight), start, input_precision="tf32x3")
+def _times(x, weight, start, precision: tl.constexpr):
+    """Add a product; one of float32's precision is three of the matrix unit's."""
+    return tl.dot(x, tl.load(weight), start, input_precision=precision)
 
 
 @triton.jit(do_not_specialize=["steps", "frames"])
@@ -100,6 +102,7 @@ def _forward(
     frames,
     width: tl.constexpr,
     block: tl.constexpr,
+    precision: tl.constexpr,
 ):
     member, tile = tl.program_id(0).to(tl.int64), tl.program_id(1)
     column = tile * block + tl.arange(0, block)
@@ -115,10 +118,10 @@ def _forward(
         frame = (member * frames + tl.load(plan + steps + t) + column)[:, None]
         own = frame * width + unit[None, :]
         gate = gates + frame * (4 * width) + unit[None, :]
-        i = _sigmoid(_times(h, w, tl.load(gate, there, 0.0)))
-        f = _sigmoid(_times(h, w + size, tl.load(gate + width, there, 0.0)))
-        o = _sigmoid(_times(h, w + 2 * size, tl.load(gate + 2 * width, there, 0.0)))
-        g = _tanh(_times(h, w + 3 * size, tl.load(gate + 3 * width, there, 0.0)))
+        i = _sigmoid(_times(h, w, tl.load(gate, there, 0.0), precision))
+        f = _sigmoid(_times(h, w + size, tl.load(gate + width, there, 0.0), precision))
+        o = _sigmoid(_times(h, w + 2 * size, tl.load(gate + 2 * width, there, 0.0), precision))
+        g = _tanh(_times(h, w + 3 * size, tl.load(gate + 3 * width, there, 0.0), precision))
         c = f * c + i * g
         s = _tanh(c)
         h = o * s
@@ -145,6 +148,7 @@ def _backward(
     frames,
     width: tl.constexpr,
     block: tl.constexpr,
+    precision: tl.constexpr,
 ):
     member, tile = tl.program_id(0).to(tl.int64), tl.program_id(1)
     column = tile * block + tl.arange(0, block)
@@ -182,7 +186,7 @@ def _backward(
         tl.store(local + at + width, df, there)
         tl.store(local + at + 2 * width, do, there)
         tl.store(local + at + 3 * width, dg, there)
-        later_h = _times(di, w, tl.zeros((block, width), tl.float32))
-        later_h = _times(df, w + size, later_h)
-        later_h = _times(do, w + 2 * size, later_h)
-        later_h = _times(dg, w + 3 * size, later_h)
+        later_h = _times(di, w, tl.zeros((block, width), tl.float32), precision)
+        later_h = _times(df, w + size, later_h, precision)
+        later_h = _times(do, w + 2 * size, later_h, precision)
+        later_h = _times(dg, w + 3 * size, later_h, precision)
