@@ -68,6 +68,7 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
     """
     with cpu_threads(protocol.threads), products():
         if protocol.device.startswith("cuda"):
+            torch.cuda.init()  # a worker has not touched the device yet
             torch.cuda.reset_peak_memory_stats(protocol.device)
         started = time.perf_counter()
         with products(tf32=protocol.tf32):

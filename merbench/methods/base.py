@@ -165,7 +165,9 @@ class Network(nn.Module, ABC):
         in_fleets: True where many such networks can train at once (see `training/fleet.py`): all
             that reads sequences is an `Encoder`, all that draws is in `parts/draws.py`, nothing
             depends on a fold's typical lengths, and `encode`, `fuse` and the stage's loss run
-            under `torch.vmap`, so without a step that depends on values.
+            under `torch.vmap`, so without a step that depends on values. They are functions of
+            their arguments and the network's tensors alone: what they did in the first calls is
+            recorded and done again (see `training/recorder.py`).
     """
 
     shape: CorpusShape

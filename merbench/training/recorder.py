@@ -100,7 +100,8 @@ class _Graph:
     def __init__(
         self, operations: Function, draws: MemberDraws, fixed: Sequence[Any], given: Sequence[Any]
     ) -> None:
-        self.draws, self.drawn = draws, draws.blank()
+        # Constants among the operations are read at each replay: they must live as long.
+        self.operations, self.draws, self.drawn = operations, draws, draws.blank()
         copies = tree_map(torch.clone, tuple(given))
         self.given: list[Tensor] = tree_leaves(copies)
         self.graph = torch.cuda.CUDAGraph()

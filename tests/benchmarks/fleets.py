@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from merbench.execution.device import products
 from merbench.execution.prepare import PreparedFold
 from merbench.training.course import TrainedStage
 from merbench.training.loop import Member, train_members
@@ -28,9 +29,9 @@ def train_fleet(
     stage = replace(stage, training=settings)
     data, teacher = fold.training_data(stage), trained.teacher(number)
     started = time.perf_counter()
-    found = train_members(
-        stage, [Member(data, teacher, ("benchmark", seed)) for seed in range(members)]
-    )
+    some = [Member(data, teacher, ("benchmark", seed)) for seed in range(members)]
+    with products(tf32=data.train.labels.is_cuda):
+        found = train_members(stage, some)
     total = time.perf_counter() - started
     curves = []
     for each in found:

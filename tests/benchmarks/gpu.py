@@ -107,7 +107,9 @@ class Asked:
     help="what tests.benchmarks.devices has written, for the tables",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, help="processes, for the protocol")
+@click.option("--members", type=click.IntRange(2), multiple=True, default=MEMBERS, help="of fleets")
 @click.option("--epochs", type=click.IntRange(1), help="of each stage, for the protocol")
+@click.option("--severities", type=click.IntRange(1, 5), default=5, help="of a noise, there")
 @click.option("--quick", is_flag=True, help="a tenth of everything, to see that it works")
 def main(
     out: Path,
@@ -118,7 +120,9 @@ def main(
     only: tuple[str, ...],
     on_cpu: Path | None,
     jobs: int,
+    members: tuple[int, ...],
     epochs: int | None,
+    severities: int,
     quick: bool,
 ) -> None:
     """Measure."""
@@ -128,10 +132,17 @@ def main(
     sizes = Sizes() if share == 1 else Sizes().scaled(share)
     conditions = max(QUICK_CONDITIONS if quick else CONDITIONS)
     asked = Asked(
-        device, sizes, conditions, rounds, parts=frozenset(only), on_cpu=on_cpu, jobs=jobs
+        device,
+        sizes,
+        conditions,
+        rounds,
+        members,
+        parts=frozenset(only),
+        on_cpu=on_cpu,
+        jobs=jobs,
     )
     if epochs is not None:
-        asked = replace(asked, extents=(Extent(epochs=epochs),))
+        asked = replace(asked, extents=(Extent(epochs=epochs, severities=severities),))
     if quick:
         extent = Extent(max(60, sizes.total), folds=2, seeds=1, epochs=1, severities=1, fleet=30)
         small = Small(utterances=60, folds=1, seeds=2, epochs=1, methods=("modality_dropout",))
@@ -151,13 +162,15 @@ def measure(asked: Asked, budget: Budget) -> Iterator[dict[str, Any]]:
     """
     device, sizes = asked.device, asked.sizes
     corpus = make_corpus(sizes.total)
+    begun = time.perf_counter()
     fold = make_fold(corpus, sizes, device)
+    prepared = time.perf_counter() - begun
     record: dict[str, Any] = {
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "torch": torch.__version__,
         "utterances": {"train": sizes.train, "valid": sizes.valid, "test": sizes.test},
         "gemm_peak_gflops": gemm_peak(device, size=512 if device == "cpu" else 8192),
-        "seconds_to_prepare": budget.spent,
+        "seconds_to_prepare": prepared,
         "ours": {},
         "fleets": {},
         "skipped_for_time": budget.skipped,

@@ -10,6 +10,7 @@ import torch
 
 from merbench import registry, seeds
 from merbench.corruption.grid import Grid
+from merbench.execution.device import products
 from merbench.execution.prepare import PreparedFold
 from merbench.methods.base import Network, NetworkMethod, Stage
 from merbench.training.loop import train_stage
@@ -80,7 +81,8 @@ def train(trained: Trained, number: int, fold: PreparedFold, epochs: int = 1) ->
     stage = replace(stage, training=settings)
     data = fold.training_data(stage)
     started = time.perf_counter()
-    result = train_stage(stage, data, trained.teacher(number), ("benchmark", 0))
+    with products(tf32=data.train.labels.is_cuda):  # as a run has them
+        result = train_stage(stage, data, trained.teacher(number), ("benchmark", 0))
     total = time.perf_counter() - started
     return OurEpoch(result.curve[-1].seconds, total - sum(r.seconds for r in result.curve))
 

@@ -102,7 +102,7 @@ def test_the_gpu_script_runs_on_a_cpu_and_says_what_it_left_out(tmp_path, one_me
     assert same["conditions"] == 7 + 2 * 13
     assert same["share_within_two_errors"] == 1
     protocol = record["protocol"]
-    assert protocol["methods"] == ["modality_dropout", "discard", "mmin", "if_mmin", "nmer"]
+    assert protocol["methods"] == ["nmer", "mmin", "if_mmin", "modality_dropout", "discard"]
     assert protocol["cells"] == {"done": 10, "planned": 10, "full": 150}
     assert protocol["failures"] == []
     assert protocol["form"] == "fleet of 30"

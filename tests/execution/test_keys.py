@@ -93,6 +93,7 @@ def test_what_can_change_a_result_changes_the_keys_it_can_change(merbench, setti
         "contrasts=[[mmin, zero_fill]]",
         "methods.2.forward_weight=4.0",  # the default, written out
         "numerics.fleet=1",  # what `auto` is on a CPU
+        "numerics.matmul=tf32",  # which a CPU has not
     ],
 )
 def test_what_cannot_change_a_result_changes_no_key(merbench, setting):

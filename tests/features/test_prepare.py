@@ -229,3 +229,16 @@ def test_two_suites_in_one_process_that_differ_in_a_noises_settings_meet_each_it
         share = condition.point.severity
         sizes.append(float((added - (1 - share) ** 0.5 * clean).abs().max() / share**0.5))
     assert sizes == pytest.approx([1.0, 0.3**-0.5], rel=1e-4)
+
+
+def test_seeds_of_a_fold_share_what_was_drawn_for_a_stage_until_another_is_asked_for():
+    fold = prepare(protocol(), Division(make_folds(CORPUS, FoldsConfig(scheme="speaker"))[0]))
+    first, last = make_stages("nmer")
+    drawn = fold.training_data(last)
+    assert fold.training_data(last) is drawn
+    assert {len(ragged) for ragged in fold.training_data(first).absent.values()} == {1}
+    again = fold.training_data(last)
+    assert again is not drawn
+    for name, ragged in drawn.absent.items():
+        assert len(ragged) == len(fold.valid)
+        assert torch.equal(ragged.values, again.absent[name].values)

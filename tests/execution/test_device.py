@@ -1,0 +1,84 @@
+"""What products keep of their factors, in training and elsewhere, on each kind of device."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from merbench.execution import tasks
+from merbench.execution.device import products, takes_tf32
+from merbench.execution.plan import make_plan
+from merbench.execution.tasks import run_tasks
+from merbench.store.store import Store
+from merbench.suite.load import load_suite
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "expected"),
+    [
+        ("auto", "cpu", False),
+        ("tf32", "cpu", False),
+        ("float32", "cpu", False),
+        ("auto", "cuda:0", True),
+        ("tf32", "cuda:1", True),
+        ("float32", "cuda:0", False),
+    ],
+)
+def test_only_a_gpu_takes_tf32_and_only_where_it_may(wanted, device, expected) -> None:
+    assert takes_tf32(wanted, device) is expected
+
+
+@pytest.fixture(params=["highest", "high"])
+def before(request):
+    """What a user's program may have set."""
+    was = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(request.param)
+    yield request.param
+    torch.set_float32_matmul_precision(was)
+
+
+def test_what_was_set_before_holds_again_after_an_error(before) -> None:
+    with pytest.raises(ZeroDivisionError), products(tf32=True):
+        assert torch.get_float32_matmul_precision() == "high"
+        with products():
+            assert torch.get_float32_matmul_precision() == "highest"
+        raise ZeroDivisionError
+    assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_training_takes_tf32_where_asked_and_evaluation_never(
+    merbench, tmp_path, monkeypatch, before, tf32
+) -> None:
+    plan = make_plan(load_suite(merbench.suite(methods=["modality_dropout"])), "cpu")
+    protocol = dataclasses.replace(plan.protocol, tf32=tf32)
+    seen = {}
+
+    def noting(name, function):
+        def noted(*arguments):
+            seen[name] = torch.get_float32_matmul_precision()
+            return function(*arguments)
+
+        monkeypatch.setattr(tasks, name, noted)
+
+    noting("train_together", tasks.train_together)
+    noting("evaluate_as_fits", tasks.evaluate_as_fits)
+    (outcome,) = run_tasks([plan.cells[0]], protocol, Store(tmp_path))
+    assert outcome.error is None
+    assert seen == {
+        "train_together": "high" if tf32 else "highest",
+        "evaluate_as_fits": "highest",
+    }
+    assert torch.get_float32_matmul_precision() == before
+    record = Store(tmp_path).cell_record(plan.cells[0].folder, plan.cells[0].key)
+    assert record["form"] == ("single, tf32" if tf32 else "single")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_processes_share_a_gpu(merbench, tmp_path) -> None:
+    suite = merbench.suite(methods=["modality_dropout", "zero_fill"])
+    said = merbench("run", suite, "--out", tmp_path / "run", "--device", "cuda", "--jobs", 2)
+    assert said.code == 0, said.err
