@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -17,6 +17,8 @@ from merbench.errors import CorpusError
 
 Kind = Literal["vector", "tokens", "sequence"]
 TOKEN_NAMES = frozenset({"text", "language", "transcript"})
+# So many numbers are read at a time: in float64, too, they stay in a core's cache.
+_NUMBERS = 1 << 17
 GROUPINGS = ("speaker", "session", "dialogue")
 
 
@@ -52,9 +54,28 @@ class Modality:
         """(N,) True where the modality is natively absent."""
         return np.equal(self.lengths, 0)
 
+    @cached_property
+    def holes(self) -> NDArray[np.int64]:
+        """(width,) how many values of each column are NaN."""
+        found = np.zeros(self.width, np.int64)
+        for _, values in self.pieces(np.arange(len(self.values))):
+            # A sum is NaN where a value is, and costs less than to ask each.
+            with np.errstate(over="ignore", invalid="ignore"):
+                columns = np.isnan(values.sum(axis=0))
+            if columns.any():
+                found[columns] += np.isnan(values[:, columns]).sum(axis=0)
+        return found
+
     def read(self, frames: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return copies of (n,) frames, (n, width), by their places in `values`."""
         return self.values[frames]
+
+    def pieces(self, frames: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Read frames some at a time: yield which of `frames`, and copies of them."""
+        size = max(1, _NUMBERS // self.width)
+        for start in range(0, len(frames), size):
+            some = slice(start, min(len(frames), start + size))
+            yield some, self.read(frames[some])
 
     def sequence(self, utterance: int) -> NDArray[np.float32]:
         """Return the (T, width) features of one utterance."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,6 @@ from numpy.typing import NDArray
 from merbench.corpus.corpus import Corpus, Modality
 from merbench.errors import CorpusError
 
-_BLOCK = 1 << 14
-# So many numbers are normalised at a time: in float64 they stay in a core's cache.
-_NUMBERS = 1 << 17
 # A column whose spread is this small a share of its size is constant up to float32 rounding.
 _CONSTANT = 1e-6
 
@@ -44,7 +40,7 @@ class ModalityNormaliser:
         return len(self.keep)
 
     def read(self, modality: Modality, frames: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Normalise frames of a corpus, some thousand at a time: only the result is held whole.
+        """Normalise frames of a corpus, some at a time: only the result is held whole.
 
         Args:
             modality: of the corpus.
@@ -54,8 +50,8 @@ class ModalityNormaliser:
             (n, k), as `apply` has them.
         """
         out = np.empty((len(frames), self.width), np.float32)
-        for block in _blocks(len(frames), max(1, _NUMBERS // modality.width)):
-            out[block] = self.apply(modality.read(frames[block]))
+        for some, values in modality.pieces(frames):
+            out[some] = self.apply(values)
         return out
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,9 +98,32 @@ class Normaliser:
         return notes
 
 
-def _blocks(n: int, size: int = _BLOCK) -> Iterator[slice]:
-    for start in range(0, n, size):
-        yield slice(start, min(n, start + size))
+def _sums(
+    modality: Modality,
+    frames: NDArray[np.int64],
+    around: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how many values the columns of some frames have, and their sums.
+
+    Args:
+        modality: whose frames they are.
+        frames: (n,) places.
+        around: (D,) to add up the squares of the values' differences from, instead of the values.
+    """
+    count, total = np.zeros(modality.width, np.int64), np.zeros(modality.width)
+    for _, values in modality.pieces(frames):
+        x = values.astype(np.float64)
+        if around is not None:
+            x -= around
+            x *= x
+        found = x.sum(axis=0)
+        holes = np.isnan(found)
+        count += len(x)
+        if holes.any():
+            count[holes] -= np.isnan(x[:, holes]).sum(axis=0)
+            found[holes] = np.nansum(x[:, holes], axis=0)
+        total += found
+    return count, total
 
 
 def frame_positions(modality: Modality, utterances: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -139,17 +158,9 @@ def fit_normaliser(
 
 def _fit(corpus: Corpus, modality: Modality, train: NDArray[np.int64]) -> ModalityNormaliser:
     frames = frame_positions(modality, train)
-    count = np.zeros(modality.width, np.int64)
-    total = np.zeros(modality.width)
-    for block in _blocks(len(frames)):
-        x = modality.read(frames[block]).astype(np.float64)
-        count += (~np.isnan(x)).sum(axis=0)
-        total += np.nansum(x, axis=0)
+    count, total = _sums(modality, frames)
     mean = total / np.maximum(count, 1)
-    squares = np.zeros(modality.width)
-    for block in _blocks(len(frames)):
-        x = modality.read(frames[block]).astype(np.float64)
-        squares += np.nansum((x - mean) ** 2, axis=0)
+    _, squares = _sums(modality, frames, mean)
     sd = np.sqrt(squares / np.maximum(count, 1))
     mostly_nan = 2 * count < len(frames)
     constant = ~mostly_nan & (sd <= _CONSTANT * np.abs(mean))
@@ -159,15 +170,11 @@ def _fit(corpus: Corpus, modality: Modality, train: NDArray[np.int64]) -> Modali
             f"corpus {corpus.name!r}: modality {modality.name!r} has no column that varies in the "
             f"training part ({mostly_nan.sum()} mostly NaN, {constant.sum()} constant)"
         )
-    everything = np.arange(len(modality.values))
     return ModalityNormaliser(
         keep=keep,
         mean=mean[keep],
         sd=sd[keep],
         mostly_nan=tuple(np.flatnonzero(mostly_nan).tolist()),
         constant=tuple(np.flatnonzero(constant).tolist()),
-        filled=sum(
-            int(np.isnan(modality.read(everything[block])[:, keep]).sum())
-            for block in _blocks(len(everything))
-        ),
+        filled=int(modality.holes[keep].sum()),
     )

@@ -56,7 +56,9 @@ class Recorder:
         with drawing_from(draws):
             found = function(*fixed, *given)
         if self._calls[kind] == CALLS_BEFORE:
-            self.recorded[kind] = _record(function, draws, fixed, given)
+            recorded = _record(function, draws, fixed, given)
+            if recorded is not None:
+                self.recorded[kind] = recorded
         return found
 
 
@@ -68,7 +70,9 @@ class _Recorded(Protocol):
 
 def _record(
     function: Function, draws: MemberDraws, fixed: Sequence[Any], given: Sequence[Any]
-) -> _Recorded:
+) -> _Recorded | None:
+    """Record a function; None where that is not possible, so that it stays as it is."""
+
     def drawn_before(drawn: list[Tensor], *arguments: Any) -> Any:
         with drawing_from(handed_out(drawn)):
             return function(*arguments)
@@ -76,11 +80,19 @@ def _record(
     # It runs once more while it is recorded: on copies, so that nothing is changed twice. What ran
     # in another thread, as a GPU's backward pass does, would not be recorded.
     arguments = tree_map(torch.clone, (draws.blank(), *fixed, *given))
-    with torch.autograd.set_multithreading_enabled(False):
-        operations: Function = make_fx(drawn_before)(*arguments)
-    if fixed and all(tensor.is_cuda for tensor in tree_leaves(arguments)):
-        return _Graph(operations, draws, fixed, given)
+    try:
+        with torch.autograd.set_multithreading_enabled(False):
+            operations: Function = make_fx(drawn_before)(*arguments)
+        if fixed and _on_gpu(arguments):
+            return _Graph(operations, draws, fixed, given)
+    except Exception:
+        # A method may do what can be called and not recorded: it is slower, and as right.
+        return None
     return _Flat(operations, draws)
+
+
+def _on_gpu(tensors: Any) -> bool:
+    return all(tensor.is_cuda for tensor in tree_leaves(tensors))
 
 
 class _Flat:

@@ -118,6 +118,27 @@ def test_kinds_are_recorded_apart_once_they_came_often_enough() -> None:
     assert [calls.count(n) for n in (2, 3, 5)] == [CALLS_BEFORE + 1, CALLS_BEFORE + 1, 1]
 
 
+def looks_at_values(x: Tensor) -> Tensor:
+    return x * float(x.sum())
+
+
+def refused(*_: object) -> None:
+    raise RuntimeError("operation not permitted when stream is capturing")
+
+
+@pytest.mark.parametrize("where", ["operations", "graph"])
+def test_what_cannot_be_recorded_stays_as_it_is(where, monkeypatch) -> None:
+    function = looks_at_values if where == "operations" else torch.exp
+    if where == "graph":
+        monkeypatch.setattr(recorder, "_on_gpu", lambda tensors: True)
+        monkeypatch.setattr(recorder, "_Graph", refused)
+    recording = Recorder()
+    for call in range(CALLS_BEFORE + 3):
+        x = torch.arange(3.0) + call
+        assert torch.equal(recording(function, "a", (), (x,), ()), function(x))
+    assert not recording.recorded
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_graph_gives_on_a_gpu_what_the_function_gives() -> None:
