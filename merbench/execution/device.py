@@ -48,10 +48,18 @@ def takes_tf32(wanted: Literal["auto", "float32", "tf32"], device: str) -> bool:
 
 @contextmanager
 def products(*, tf32: bool = False) -> Iterator[None]:
-    """Let matrix products keep all bits of float32 numbers, or ten, whatever was set before."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    """Let matrix products keep all bits of float32 numbers, or ten, whatever was set before.
+
+    Those of cuDNN, too, which torch would let keep ten.
+    """
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    _set_products("high" if tf32 else "highest", tf32)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        _set_products(*before)
+
+
+def _set_products(precision: str, in_cudnn: bool) -> None:
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = in_cudnn

@@ -33,19 +33,23 @@ def test_only_a_gpu_takes_tf32_and_only_where_it_may(wanted, device, expected) -
 @pytest.fixture(params=["highest", "high"])
 def before(request):
     """What a user's program may have set."""
-    was = torch.get_float32_matmul_precision()
+    was = precision()
     torch.set_float32_matmul_precision(request.param)
-    yield request.param
-    torch.set_float32_matmul_precision(was)
+    yield precision()
+    torch.set_float32_matmul_precision(was[0])
+
+
+def precision() -> tuple[str, bool]:
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
 
 
 def test_what_was_set_before_holds_again_after_an_error(before) -> None:
     with pytest.raises(ZeroDivisionError), products(tf32=True):
-        assert torch.get_float32_matmul_precision() == "high"
+        assert precision() == ("high", True)
         with products():
-            assert torch.get_float32_matmul_precision() == "highest"
+            assert precision() == ("highest", False)
         raise ZeroDivisionError
-    assert torch.get_float32_matmul_precision() == before
+    assert precision() == before
 
 
 @pytest.mark.parametrize("tf32", [False, True])
@@ -58,7 +62,7 @@ def test_training_takes_tf32_where_asked_and_evaluation_never(
 
     def noting(name, function):
         def noted(*arguments):
-            seen[name] = torch.get_float32_matmul_precision()
+            seen[name] = precision()
             return function(*arguments)
 
         monkeypatch.setattr(tasks, name, noted)
@@ -68,10 +72,10 @@ def test_training_takes_tf32_where_asked_and_evaluation_never(
     (outcome,) = run_tasks([plan.cells[0]], protocol, Store(tmp_path))
     assert outcome.error is None
     assert seen == {
-        "train_together": "high" if tf32 else "highest",
-        "evaluate_as_fits": "highest",
+        "train_together": ("high", True) if tf32 else ("highest", False),
+        "evaluate_as_fits": ("highest", False),
     }
-    assert torch.get_float32_matmul_precision() == before
+    assert precision() == before
     record = Store(tmp_path).cell_record(plan.cells[0].folder, plan.cells[0].key)
     assert record["form"] == ("single, tf32" if tf32 else "single")
 
