@@ -116,7 +116,7 @@ class _Learnt(NamedTuple):
 
 def _black_box(method: BlackBox, fold: PreparedFold, seed: int) -> _Learnt:
     context = FitContext(fold.shape, seeds.torch_seed("black box", "audit", seed) % 2**31)
-    method.fit(fold.train, fold.valid, context)
+    method.fit(fold.train.loaded(), fold.valid, context)
     arrays = method.arrays()
     learnt = {name: _digest(array) for name, array in arrays.items()}
     return _Learnt(method, learnt, (), sum(array.size for array in arrays.values()))

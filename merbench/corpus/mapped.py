@@ -93,7 +93,10 @@ class MappedModality(Modality):
         if len(falls):
             what = f"{offsets_file}: entry {falls[0] + 1}: offsets must not decrease"
             raise ProblemError("offsets", what)
-        return cls(name, kind, values, offsets, values_file.resolve(), offsets_file.resolve())
+        found = cls(name, kind, values, offsets, values_file.resolve(), offsets_file.resolve())
+        # Now, so that mapping and file are one whatever becomes of the path.
+        _ = found._file
+        return found
 
 
 def _fill(into: memoryview, file: int, place: int, path: Path) -> None:

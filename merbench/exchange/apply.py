@@ -18,6 +18,7 @@ from merbench.evaluation.evaluator import GridEvaluator
 from merbench.evaluation.fuse import fused_rows
 from merbench.evaluation.predictions import GridPredictions
 from merbench.exchange.trained import TrainedCell, TrainedRun
+from merbench.execution.device import products
 from merbench.execution.tasks import cpu_threads
 from merbench.features.part import ModalityShape, make_part
 from merbench.results.metrics import confusion_matrix, confusion_metric
@@ -88,7 +89,7 @@ def apply_cells(
             "company: with other utterances, or in another order, the same one may differ"
         )
     mean = np.zeros((len(corpus), len(run.classes)))
-    with cpu_threads(run.suite.numerics.threads):
+    with cpu_threads(run.suite.numerics.threads), products(device):
         for cell in cells:
             found = _predict(cell, aligned, present, run, device)
             mean += found.probabilities[0].astype(np.float64) / len(cells)

@@ -38,26 +38,33 @@ def fleet_size(wanted: int | Literal["auto"], device: str) -> int:
     """
     if wanted != "auto":
         return wanted
-    return _ON_GPU if device.startswith("cuda") else _ON_CPU
+    return _ON_GPU if _is_gpu(device) else _ON_CPU
 
 
 def takes_tf32(wanted: Literal["auto", "float32", "tf32"], device: str) -> bool:
     """Say whether products in training keep ten bits of their factors: never on a CPU."""
-    return wanted != "float32" and device.startswith("cuda")
+    return wanted != "float32" and _is_gpu(device)
 
 
 @contextmanager
-def products(*, tf32: bool = False) -> Iterator[None]:
-    """Let matrix products keep all bits of float32 numbers, or ten, whatever was set before.
+def products(device: str, *, tf32: bool = False) -> Iterator[None]:
+    """Let a GPU's products keep all bits of float32 numbers, or ten, whatever was set before.
 
-    Those of cuDNN, too, which torch would let keep ten.
+    Those of cuDNN, too, which torch would let keep ten. A CPU's always keep all.
     """
+    if not _is_gpu(device):
+        yield
+        return
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     _set_products("high" if tf32 else "highest", tf32)
     try:
         yield
     finally:
         _set_products(*before)
+
+
+def _is_gpu(device: str) -> bool:
+    return device.startswith("cuda")
 
 
 def _set_products(precision: str, in_cudnn: bool) -> None:

@@ -103,10 +103,13 @@ def prepare(protocol: Protocol, division: Division) -> PreparedFold:
 
 
 def forget_noise(but: GridEvaluator | None = None) -> bool:
-    """Give back the noise that prepared folds hold, one's aside; say whether there was any."""
+    """Give back what was drawn for prepared folds, one's grid aside; say whether there was any."""
     others = [fold.evaluator for fold in _prepared.values() if fold.evaluator is not but]
     forgotten = [evaluator.forget() for evaluator in others]
-    return any(forgotten)
+    seen = [fold._seen for fold in _prepared.values() if fold._seen]
+    for each in seen:
+        each.clear()
+    return any(forgotten) or bool(seen)
 
 
 def forget_prepared() -> None:

@@ -66,12 +66,12 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
     Raises:
         StorageError: what they make cannot be written.
     """
-    with cpu_threads(protocol.threads), products():
+    with cpu_threads(protocol.threads), products(protocol.device):
         if protocol.device.startswith("cuda"):
             torch.cuda.init()  # a worker has not touched the device yet
             torch.cuda.reset_peak_memory_stats(protocol.device)
         started = time.perf_counter()
-        with products(tf32=protocol.tf32):
+        with products(protocol.device, tf32=protocol.tf32):
             trained = train_together(tasks, protocol, store)
         give_back()
         share = (time.perf_counter() - started) / len(tasks)

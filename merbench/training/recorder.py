@@ -8,18 +8,22 @@ become one CUDA graph. None is replaced by another: the numbers stay the same.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_leaves, tree_map
 
 from merbench.methods.parts.draws import MemberDraws, drawing_from, handed_out
 
-# To record takes as long as some ten calls: kinds that come seldom do without.
-CALLS_BEFORE = 4
+# To record takes as long as some fifty calls: kinds that come seldom do without.
+CALLS_BEFORE = 32
+# Operations whose host waits for what they find, or may, have no place in a graph.
+_WAITING = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 Function = Callable[..., Any]
 Generators = Sequence[torch.Generator]
@@ -59,6 +63,7 @@ class Recorder:
             recorded = _record(function, draws, fixed, given)
             if recorded is not None:
                 self.recorded[kind] = recorded
+            gc.collect()  # what recording made holds itself
         return found
 
 
@@ -83,16 +88,26 @@ def _record(
     try:
         with torch.autograd.set_multithreading_enabled(False):
             operations: Function = make_fx(drawn_before)(*arguments)
-        if fixed and _on_gpu(arguments):
-            return _Graph(operations, draws, fixed, given)
     except Exception:
         # A method may do what can be called and not recorded: it is slower, and as right.
         return None
+    if fixed and _on_gpu(arguments) and not _waits(operations):
+        stream = torch.cuda.current_stream()
+        try:
+            return _Graph(operations, draws, fixed, given)
+        except RuntimeError:
+            torch.cuda.set_stream(stream)  # where a capture that fails does not go back to
     return _Flat(operations, draws)
 
 
 def _on_gpu(tensors: Any) -> bool:
     return all(tensor.is_cuda for tensor in tree_leaves(tensors))
+
+
+def _waits(operations: Any) -> bool:
+    """Say whether one of the recorded operations lets the host wait for a GPU, or may."""
+    targets = [n.target for n in operations.graph.nodes if isinstance(n.target, OpOverload)]
+    return any("linalg" in str(t) or not _WAITING.isdisjoint(t.tags) for t in targets)
 
 
 class _Flat:

@@ -30,7 +30,7 @@ def train_fleet(
     data, teacher = fold.training_data(stage), trained.teacher(number)
     started = time.perf_counter()
     some = [Member(data, teacher, ("benchmark", seed)) for seed in range(members)]
-    with products(tf32=data.train.labels.is_cuda):
+    with products(str(data.train.labels.device), tf32=True):
         found = train_members(stage, some)
     total = time.perf_counter() - started
     curves = []

@@ -81,7 +81,7 @@ def train(trained: Trained, number: int, fold: PreparedFold, epochs: int = 1) ->
     stage = replace(stage, training=settings)
     data = fold.training_data(stage)
     started = time.perf_counter()
-    with products(tf32=data.train.labels.is_cuda):  # as a run has them
+    with products(str(data.train.labels.device), tf32=True):  # as a run has them
         result = train_stage(stage, data, trained.teacher(number), ("benchmark", 0))
     total = time.perf_counter() - started
     return OurEpoch(result.curve[-1].seconds, total - sum(r.seconds for r in result.curve))

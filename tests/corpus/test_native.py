@@ -299,3 +299,12 @@ def test_a_file_that_becomes_shorter_is_an_error_and_not_noise(tmp_path):
     os.truncate(mapped.values_file, mapped.values_file.stat().st_size // 2)
     with pytest.raises(CorpusError, match=r"has become shorter; leave a corpus alone"):
         mapped.read(np.arange(len(mapped.values)))
+
+
+def test_what_was_opened_is_read_whatever_becomes_of_the_path(tmp_path):
+    corpus = make_corpus(20, streams=(Stream("audio", 30, 5), Stream("face", 3, 5)))
+    write_corpus(corpus, tmp_path / "native", "native")
+    mapped = load_corpus(tmp_path / "native").modalities[0]
+    mapped.values_file.unlink()
+    np.save(mapped.values_file, np.zeros_like(mapped.values))
+    assert np.array_equal(mapped.read(np.arange(len(mapped.values))), corpus.modalities[0].values)

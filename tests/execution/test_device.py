@@ -44,12 +44,17 @@ def precision() -> tuple[str, bool]:
 
 
 def test_what_was_set_before_holds_again_after_an_error(before) -> None:
-    with pytest.raises(ZeroDivisionError), products(tf32=True):
+    with pytest.raises(ZeroDivisionError), products("cuda:0", tf32=True):
         assert precision() == ("high", True)
-        with products():
+        with products("cuda:0"):
             assert precision() == ("highest", False)
         raise ZeroDivisionError
     assert precision() == before
+
+
+def test_a_cpu_is_left_as_it_is(before) -> None:
+    with products("cpu", tf32=True):
+        assert precision() == before
 
 
 @pytest.mark.parametrize("tf32", [False, True])
@@ -67,6 +72,8 @@ def test_training_takes_tf32_where_asked_and_evaluation_never(
 
         monkeypatch.setattr(tasks, name, noted)
 
+    # Which of both a CPU does not know.
+    monkeypatch.setattr("merbench.execution.device._is_gpu", lambda device: True)
     noting("train_together", tasks.train_together)
     noting("evaluate_as_fits", tasks.evaluate_as_fits)
     (outcome,) = run_tasks([plan.cells[0]], protocol, Store(tmp_path))

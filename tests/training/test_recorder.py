@@ -133,17 +133,38 @@ def refused(*_: object) -> None:
     raise RuntimeError("operation not permitted when stream is capturing")
 
 
-@pytest.mark.parametrize("where", ["operations", "graph"])
-def test_what_cannot_be_recorded_stays_as_it_is(where, monkeypatch) -> None:
-    function = looks_at_values if where == "operations" else torch.exp
-    if where == "graph":
-        monkeypatch.setattr(recorder, "_on_gpu", lambda tensors: True)
-        monkeypatch.setattr(recorder, "_Graph", refused)
+def test_what_cannot_be_recorded_stays_as_it_is() -> None:
+    recording = Recorder()
+    for call in range(CALLS_BEFORE + 3):
+        x = torch.arange(3.0) + call
+        found = recording(looks_at_values, "a", (), (x,), ())
+        assert torch.equal(found, looks_at_values(x))
+    assert not recording.recorded
+
+
+def picks(x: Tensor) -> Tensor:
+    return x[(torch.arange(3) > 0).nonzero().squeeze(1)]
+
+
+def solves(x: Tensor) -> Tensor:
+    return torch.linalg.solve_ex(torch.eye(3) * 2, x[:, None])[0]
+
+
+@pytest.mark.parametrize(("function", "tried"), [(torch.exp, 1), (picks, 0), (solves, 0)])
+def test_what_a_graph_does_not_take_runs_one_after_the_other(function, tried, monkeypatch) -> None:
+    """A capture that fails leaves its stream behind: none is begun that is known to."""
+    streams, tries = [], []
+    monkeypatch.setattr(recorder, "_on_gpu", lambda tensors: True)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "the stream")
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
+    monkeypatch.setattr(recorder, "_Graph", lambda *a: tries.append(a) or refused())
     recording = Recorder()
     for call in range(CALLS_BEFORE + 3):
         x = torch.arange(3.0) + call
         assert torch.equal(recording(function, "a", (), (x,), ()), function(x))
-    assert not recording.recorded
+    assert isinstance(recording.recorded["a"], recorder._Flat)
+    assert len(tries) == tried
+    assert streams == ["the stream"] * tried
 
 
 @pytest.mark.gpu
