@@ -20,6 +20,8 @@ from merbench.training.recorder import CALLS_BEFORE, Recorder
 from tests.methods.world import NETWORKS, World, build, make_stages, make_world
 
 FLEETS = tuple(name for name in NETWORKS if name != "nmer_released")
+# One that changes buffers, and one that has teachers, warm-up and noise; the others are slow.
+SOON = ("ridge_impute", "nmer")
 NEVER = 10**9
 
 
@@ -50,7 +52,9 @@ def trained(stage: Stage, world: World, sizes: tuple[int, ...]) -> list[TrainedS
     return ended
 
 
-@pytest.mark.parametrize("name", FLEETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in SOON else pytest.mark.slow) for n in FLEETS]
+)
 def test_training_ends_where_it_ends_without(name, world, monkeypatch, shallow) -> None:
     stage = make_stages(name)[-1]
     settings = stage.training.model_copy(update={"epochs": 2, "decay_epochs": 0})
