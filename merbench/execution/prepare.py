@@ -49,7 +49,8 @@ class PreparedFold:
     def training_data(self, stage: Stage) -> TrainingData:
         """Return what the training of a stage may see: no test utterance.
 
-        What the last stage saw is remembered: all seeds of a fold share what is drawn for it.
+        What the last stage saw is remembered: networks that train together share what is drawn
+        for their fold.
         """
         kind = (stage.sampling.absent_input, stage.validation, stage.sampling.train_noise)
         if kind not in self._seen:
@@ -103,13 +104,16 @@ def prepare(protocol: Protocol, division: Division) -> PreparedFold:
 
 
 def forget_noise(but: GridEvaluator | None = None) -> bool:
-    """Give back what was drawn for prepared folds, one's grid aside; say whether there was any."""
+    """Give back the noise that prepared folds hold, one's aside; say whether there was any."""
     others = [fold.evaluator for fold in _prepared.values() if fold.evaluator is not but]
     forgotten = [evaluator.forget() for evaluator in others]
-    seen = [fold._seen for fold in _prepared.values() if fold._seen]
-    for each in seen:
-        each.clear()
-    return any(forgotten) or bool(seen)
+    return any(forgotten)
+
+
+def forget_training() -> None:
+    """Give back what was drawn for training, which evaluation has no use for."""
+    for fold in _prepared.values():
+        fold._seen.clear()
 
 
 def forget_prepared() -> None:

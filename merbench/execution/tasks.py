@@ -25,7 +25,7 @@ from merbench.evaluation.predictions import Block
 from merbench.execution.device import products
 from merbench.execution.memory import give_back, peak_memory
 from merbench.execution.plan import CellTask, StageTask
-from merbench.execution.prepare import PreparedFold, forget_noise, prepare
+from merbench.execution.prepare import PreparedFold, forget_noise, forget_training, prepare
 from merbench.execution.protocol import Protocol
 from merbench.execution.together import Task, stage_record, stage_weights, train_together
 from merbench.methods.base import (
@@ -73,6 +73,7 @@ def run_tasks(tasks: Sequence[Task], protocol: Protocol, store: Store) -> list[O
         started = time.perf_counter()
         with products(protocol.device, tf32=protocol.tf32):
             trained = train_together(tasks, protocol, store)
+        forget_training()
         give_back()
         share = (time.perf_counter() - started) / len(tasks)
         return [_end(task, trained.get(task.folder), share, protocol, store) for task in tasks]

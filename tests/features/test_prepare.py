@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from merbench.corpus.folds import FoldsConfig, make_folds
 from merbench.corruption.grid import NoiseColumn, all_patterns, build_grid
-from merbench.execution.prepare import _prepare, prepare, shown_in_training
+from merbench.execution.prepare import _prepare, forget_training, prepare, shown_in_training
 from merbench.execution.protocol import Division, Protocol
 from tests.corpora import CPU, everyone, make_corpus, noise, with_values
 from tests.methods.world import make_stages
@@ -242,3 +242,5 @@ def test_seeds_of_a_fold_share_what_was_drawn_for_a_stage_until_another_is_asked
     for name, ragged in drawn.absent.items():
         assert len(ragged) == len(fold.valid)
         assert torch.equal(ragged.values, again.absent[name].values)
+    forget_training()
+    assert fold.training_data(last) is not again
