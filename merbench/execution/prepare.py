@@ -24,7 +24,7 @@ from merbench.methods.base import Stage
 from merbench.training.loop import TrainingData
 
 # Of a modality in training a process holds so many bytes at most: what takes more is read from the
-# corpus, which all processes share, for each batch. That costs a few percent of a step.
+# corpus, which all processes share, for each batch, which takes longer than to copy it.
 HELD = 1 << 28
 
 

@@ -235,6 +235,13 @@ def test_replacing_a_field_forgets_the_stored_fingerprint(folder):
     assert other.fingerprint != corpus.fingerprint
 
 
+def held_and_mapped(tmp_path, n, stream):
+    """One modality in memory, and from the files that it was written to."""
+    corpus = make_corpus(n, streams=(stream, Stream("face", 3, 5)))
+    write_corpus(corpus, tmp_path / "native", "native")
+    return corpus.modalities[0], load_corpus(tmp_path / "native").modalities[0]
+
+
 def resident_file_pages() -> int:
     """Return bytes of mapped files that this process holds in memory."""
     status = Path("/proc/self/status").read_text()
@@ -268,43 +275,36 @@ def stored_modality(tmp_path_factory):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
 def test_features_that_were_read_are_let_go_of_and_read_again(tmp_path):
-    corpus = make_corpus(400, streams=(Stream("audio", 500, 60), Stream("face", 300, 50)))
-    write_corpus(corpus, tmp_path / "native", "native")
-    mapped = load_corpus(tmp_path / "native").modalities[0]
+    held, mapped = held_and_mapped(tmp_path, 400, Stream("audio", 500, 60))
     before = resident_file_pages()
     total = float(mapped.values.sum())
-    held = resident_file_pages() - before
-    assert held > 0.8 * mapped.values.nbytes > 5_000_000
+    resident = resident_file_pages() - before
+    assert resident > 0.8 * mapped.values.nbytes > 5_000_000
     mapped.release()
     assert resident_file_pages() - before < 0.2 * mapped.values.nbytes
     assert float(mapped.values.sum()) == total
+    assert np.array_equal(held.values, mapped.values)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
 def test_frames_that_are_read_leave_no_page_of_the_mapping_behind(tmp_path):
-    corpus = make_corpus(400, streams=(Stream("audio", 500, 60), Stream("face", 3, 5)))
-    write_corpus(corpus, tmp_path / "native", "native")
-    mapped = load_corpus(tmp_path / "native").modalities[0]
+    held, mapped = held_and_mapped(tmp_path, 400, Stream("audio", 500, 60))
     before = resident_file_pages()
     found = mapped.read(np.arange(len(mapped.values)))
     assert found.nbytes > 5_000_000
     assert resident_file_pages() - before < 0.1 * found.nbytes
-    assert np.array_equal(found, corpus.modalities[0].values)
+    assert np.array_equal(found, held.values)
 
 
 def test_a_file_that_becomes_shorter_is_an_error_and_not_noise(tmp_path):
-    corpus = make_corpus(20, streams=(Stream("audio", 30, 5), Stream("face", 3, 5)))
-    write_corpus(corpus, tmp_path / "native", "native")
-    mapped = load_corpus(tmp_path / "native").modalities[0]
+    _, mapped = held_and_mapped(tmp_path, 20, Stream("audio", 30, 5))
     os.truncate(mapped.values_file, mapped.values_file.stat().st_size // 2)
     with pytest.raises(CorpusError, match=r"has become shorter; leave a corpus alone"):
         mapped.read(np.arange(len(mapped.values)))
 
 
 def test_what_was_opened_is_read_whatever_becomes_of_the_path(tmp_path):
-    corpus = make_corpus(20, streams=(Stream("audio", 30, 5), Stream("face", 3, 5)))
-    write_corpus(corpus, tmp_path / "native", "native")
-    mapped = load_corpus(tmp_path / "native").modalities[0]
+    held, mapped = held_and_mapped(tmp_path, 20, Stream("audio", 30, 5))
     mapped.values_file.unlink()
     np.save(mapped.values_file, np.zeros_like(mapped.values))
-    assert np.array_equal(mapped.read(np.arange(len(mapped.values))), corpus.modalities[0].values)
+    assert np.array_equal(mapped.read(np.arange(len(mapped.values))), held.values)

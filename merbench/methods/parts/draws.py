@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,9 +48,9 @@ class MemberDraws:
 
     def __call__(self, like: Tensor, draw: Draw) -> Tensor:
         """Draw what is asked for."""
-        shape, dtype, device = like.shape, like.dtype, like.device
-        self.asked.append((lambda: torch.empty(shape, dtype=dtype, device=device), draw))
-        return _fill(_empty(like), draw, self.generators)
+        empty = partial(torch.empty, like.shape, dtype=like.dtype, device=like.device)
+        self.asked.append((empty, draw))
+        return _fill(empty(), draw, self.generators)
 
     def again(
         self, generators: Sequence[torch.Generator], into: Sequence[Tensor] | None = None
