@@ -6,9 +6,10 @@ from typing import Any
 
 from merbench.execution.prepare import PreparedFold
 from tests.benchmarks.flops import done_by_plain, needed
-from tests.benchmarks.fold import Sizes
+from tests.benchmarks.fold import Sizes, Text
 from tests.benchmarks.ours import OurEpoch, Trained, each_stage, train
 from tests.benchmarks.plain import PlainEpoch, PlainRun
+from tests.benchmarks.side_by_side import SideBySide, side_by_side
 from tests.benchmarks.timing import Timed, gemm_peak, in_turns
 
 FOLDS = 10
@@ -23,17 +24,20 @@ STRAW = 0.3  # the plain loop may be this far from the released one
 RELEASED_SIZES = Sizes()
 
 
-def measure_epochs(fold: PreparedFold, rounds: int) -> dict[str, Any]:
+def measure_epochs(fold: PreparedFold, rounds: int, text: Text) -> dict[str, Any]:
     """Measure every stage of every method, and the machine's matrix product between them.
 
     Args:
         fold: the data of both ways.
         rounds: how often each is measured.
+        text: which texts the fold has.
     """
-    stages = {
-        label: _stage(label, trained, number, fold, rounds)
-        for label, trained, number in each_stage(fold)
-    }
+    sizes = Sizes(len(fold.train), len(fold.valid), len(fold.evaluator.part))
+    with side_by_side(sizes, text) as jobs:
+        stages = {
+            label: _stage(trained, number, fold, rounds, jobs)
+            for label, trained, number in each_stage(fold)
+        }
     # A busy neighbour hurts a product on all cores more than an epoch, and then the plain loop
     # looks too fast: what the machine can do is the best product of all stages.
     peak = max(max(record["gemm_peak_gflops"]["all"]) for record in stages.values())
@@ -45,23 +49,33 @@ def measure_epochs(fold: PreparedFold, rounds: int) -> dict[str, Any]:
 
 
 def _stage(
-    label: str, trained: Trained, number: int, fold: PreparedFold, rounds: int
+    trained: Trained, number: int, fold: PreparedFold, rounds: int, jobs: SideBySide
 ) -> dict[str, Any]:
     stage, network = trained.stages[number], trained.networks[number]
     plain = PlainRun(stage, network, trained.teacher(number), fold)
-    once: list[OurEpoch] = []
+    alone: list[OurEpoch] = []
+    together: list[OurEpoch] = []
     epochs: list[PlainEpoch] = []
 
     def of_ours() -> float:
-        once.append(train(trained, number, fold))
-        return once[-1].epoch
+        alone.append(train(trained, number, fold))
+        return alone[-1].epoch
+
+    def of_jobs() -> float:
+        together.append(jobs.train(trained.name, number))
+        return together[-1].epoch
 
     def of_plain() -> float:
         epochs.append(plain.epoch())
         return epochs[-1].seconds
 
     device = str(fold.train.labels.device)
-    ways = {"ours": of_ours, "plain": of_plain, "gemm": lambda: gemm_peak(device, repeats=5)}
+    ways = {
+        "ours": of_ours,
+        "jobs": of_jobs,
+        "plain": of_plain,
+        "gemm": lambda: gemm_peak(device, repeats=5),
+    }
     found = in_turns(ways, rounds)
     peak = found["gemm"].median
     ours, usual = found["ours"].median, found["plain"].median
@@ -72,11 +86,14 @@ def _stage(
         "epochs": stage.training.total_epochs,
         "batch_size": stage.training.batch_size,
         "ours": found["ours"].record(),
-        "ours_once": Timed(tuple(one.once for one in once)).record(),
+        "ours_once": Timed(tuple(one.once for one in alone)).record(),
+        "jobs": found["jobs"].record(),
+        "jobs_once": Timed(tuple(one.once for one in together)).record(),
         "plain": found["plain"].record(),
         "plain_train": training,
         "plain_evaluate": evaluating,
         "ratio": usual / ours,
+        "jobs_ratio": usual / found["jobs"].median,
         "gemm_peak_gflops": {"median": peak, "all": list(found["gemm"].seconds)},
         "arithmetic": {
             "needed_gflop": needs.epoch,
@@ -114,17 +131,17 @@ def _against_released(
 
 
 def _protocol(stages: dict[str, Any]) -> dict[str, Any]:
-    """Extrapolate to both stages and all folds, one after the other."""
+    """Extrapolate to both stages and all folds: ours with two jobs, the usual loop one by one."""
     found = {}
     for name in dict.fromkeys(label.split()[0] for label in stages):
         mine = [record for label, record in stages.items() if label.split()[0] == name]
-        ours = sum(r["epochs"] * r["ours"]["median"] + r["ours_once"]["median"] for r in mine)
+        ours = sum(r["epochs"] * r["jobs"]["median"] + r["jobs_once"]["median"] for r in mine)
         plain = sum(r["epochs"] * r["plain"]["median"] for r in mine)
         found[name] = {
             "folds": FOLDS,
             "ours_hours": FOLDS * ours / 3600,
             "plain_hours": FOLDS * plain / 3600,
             "ratio": plain / ours,
-            "extrapolated_from_epochs": min(len(r["ours"]["all"]) for r in mine),
+            "extrapolated_from_epochs": min(len(r["jobs"]["all"]) for r in mine),
         }
     return found

@@ -107,7 +107,7 @@ def measure(
     fold = make_fold(corpus, sizes, conditions=min(conditions))
     peaks = [gemm_peak()]
     wanted: dict[str, Callable[[], Any]] = {
-        "epochs": lambda: measure_epochs(fold, rounds),
+        "epochs": lambda: measure_epochs(fold, rounds, text),
         "grid": lambda: measure_grids(fold, rounds, conditions),
         "overhead": lambda: measure_overhead(fold, rounds),
         "scaling": lambda: measure_scaling(corpus, sizes, rounds),

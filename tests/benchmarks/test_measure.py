@@ -54,8 +54,15 @@ def test_one_call_measures_every_section_into_one_json_and_a_page(tmp_path, one_
     assert set(stages) == {"mmin stage 1", "mmin stage 2"}
     for stage in stages.values():
         assert stage["ratio"] == pytest.approx(stage["plain"]["median"] / stage["ours"]["median"])
+        assert stage["jobs_ratio"] == pytest.approx(
+            stage["plain"]["median"] / stage["jobs"]["median"]
+        )
         assert stage["gemm_peak_gflops"]["median"] > 0
         assert stage["arithmetic"]["needed_gflop"] < stage["arithmetic"]["plain_gflop"]
+    protocol = record["sections"]["epochs"]["protocol"]["mmin"]
+    both = stages.values()
+    of_jobs = sum(r["epochs"] * r["jobs"]["median"] + r["jobs_once"]["median"] for r in both)
+    assert protocol["ours_hours"] == pytest.approx(protocol["folds"] * of_jobs / 3600)
     grid = record["sections"]["grid"]["mmin"]["grids"]["60"]
     assert grid["conditions"] == 60
     assert grid["direct_extrapolated"] == pytest.approx(60 * grid["direct_condition"]["median"])
