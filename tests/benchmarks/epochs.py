@@ -9,7 +9,7 @@ from tests.benchmarks.flops import done_by_plain, needed
 from tests.benchmarks.fold import Sizes, Text
 from tests.benchmarks.ours import OurEpoch, Trained, each_stage, train
 from tests.benchmarks.plain import PlainEpoch, PlainRun
-from tests.benchmarks.side_by_side import SideBySide, side_by_side
+from tests.benchmarks.side_by_side import Train, side_by_side
 from tests.benchmarks.timing import Timed, gemm_peak, in_turns
 
 FOLDS = 10
@@ -33,9 +33,9 @@ def measure_epochs(fold: PreparedFold, rounds: int, text: Text) -> dict[str, Any
         text: which texts the fold has.
     """
     sizes = Sizes(len(fold.train), len(fold.valid), len(fold.evaluator.part))
-    with side_by_side(sizes, text) as jobs:
+    with side_by_side(sizes, text) as train_jobs:
         stages = {
-            label: _stage(trained, number, fold, rounds, jobs)
+            label: _stage(trained, number, fold, rounds, train_jobs)
             for label, trained, number in each_stage(fold)
         }
     # A busy neighbour hurts a product on all cores more than an epoch, and then the plain loop
@@ -49,7 +49,7 @@ def measure_epochs(fold: PreparedFold, rounds: int, text: Text) -> dict[str, Any
 
 
 def _stage(
-    trained: Trained, number: int, fold: PreparedFold, rounds: int, jobs: SideBySide
+    trained: Trained, number: int, fold: PreparedFold, rounds: int, train_jobs: Train
 ) -> dict[str, Any]:
     stage, network = trained.stages[number], trained.networks[number]
     plain = PlainRun(stage, network, trained.teacher(number), fold)
@@ -62,7 +62,7 @@ def _stage(
         return alone[-1].epoch
 
     def of_jobs() -> float:
-        together.append(jobs.train(trained.name, number))
+        together.append(train_jobs(trained.name, number))
         return together[-1].epoch
 
     def of_plain() -> float:

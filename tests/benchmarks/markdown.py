@@ -43,7 +43,7 @@ def _epochs(found: dict[str, Any]) -> str:
     stages = found["stages"].items()
     times = table(
         ["", "ours, s", "plain, s", "of it evaluation", "ratio", "once, s", "`--jobs 2`, s",
-         "ratio"],
+         "its ratio"],
         (
             (
                 label,
